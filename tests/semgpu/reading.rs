@@ -230,7 +230,7 @@ fn what_is_no_image_is_not_called_one() {
     assert!(figure.contains("Time (ms)") && figure.contains("1 subject,") && !figure.contains("Layer"), "{figure}");
     assert!(!figure.contains("of images"), "{figure}");
     let page = folder.read("out/report.html");
-    assert!(page.contains("The data were of 1 subject, of which each saw 12 concepts."));
+    assert!(page.contains("The data were of 1 subject, each with 12 concepts."));
     assert!(!page.contains("The stimuli were") && page.contains("all layers and word models shared"));
     let run: serde_json::Value = serde_json::from_str(&folder.read("out/run.json")).unwrap();
     assert_eq!((&run["config"]["axis"], &run["config"]["groups_are"]), (&"Time (ms)".into(), &"subjects".into()));

@@ -128,7 +128,7 @@ impl<'a> Settings<'a> {
         let said = self.said();
         if said.groups_are != IMAGES {
             let groups = said.groups(self.groups as usize);
-            return format!("The data were of {groups}, of which each saw {}.", counted(self.concepts, "concept"));
+            return format!("The data were of {groups}, each with {}.", counted(self.concepts, "concept"));
         }
         let images = counted(self.concepts * self.groups, "image");
         let dealt = match self.groups {
