@@ -38,6 +38,8 @@ const LEGACY_PICKLES: usize = 5;
 const NO_DICT: &str = "Expected a dictionary at the root";
 /// How it says that a storage is described as the code of a module is, in files of PyTorch before 1.6.
 const OF_MODULE: &str = "storage persistent id has 4 fields";
+/// What it names of quantized tensors.
+const QUANTIZED: [&str; 3] = ["torch.QInt8Storage", "torch.QUInt8Storage", "torch.QInt32Storage"];
 /// Where training scripts keep the weights beside optimizer and epoch.
 const WEIGHTS_KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 /// Where they keep averages of the weights over the training's last steps beside them.
@@ -90,6 +92,10 @@ impl Checkpoint {
             _ if source.to_string().contains(OF_MODULE) => no_state_dict(
                 "holds a whole module, as PyTorch before 1.6 saved it".to_string(),
                 "save its state dict: torch.save(torch.load(FILE, weights_only=False).state_dict(), OUT)",
+            ),
+            _ if QUANTIZED.iter().any(|storage| source.to_string().contains(storage)) => no_state_dict(
+                "holds quantized weights".to_string(),
+                "save those of the network before it is quantized, or export it to ONNX (network.file)",
             ),
             _ => unreadable(path, source),
         })?;
@@ -270,6 +276,27 @@ mod tests {
         assert_eq!(file.read("fc.bias").unwrap(), crate::weights::fixtures::values(8, 2));
     }
 
+    /// An archive whose directory's first entry is as long as zip64's records behind the directory, as in one called
+    /// `STEM.pth` with 21 letters.
+    #[test]
+    fn archives_are_read_whatever_the_length_of_their_name() {
+        const RECORDS: usize = 56 + 20;
+        let mut whole = bytes("tiny.pth");
+        let end = whole.len() - 22;
+        let number = |whole: &[u8], at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap());
+        let directory = number(&whole, end + 16) as usize;
+        let entry = 46 + usize::from(whole[directory + 28]);
+        let comment = RECORDS - entry;
+        // Its length, the directory's in both records of the end, and where zip64's lies.
+        whole[directory + 32] = comment as u8;
+        for at in [end + 12, end - RECORDS + 40, end - 20 + 8] {
+            let longer = number(&whole, at) + comment as u32;
+            whole[at..at + 4].copy_from_slice(&longer.to_le_bytes());
+        }
+        whole.splice(directory + entry..directory + entry, vec![b' '; comment]);
+        assert_eq!(open(&whole).unwrap().read("fc.bias").unwrap(), crate::weights::fixtures::values(8, 2));
+    }
+
     #[test]
     fn hostile_pickles_are_refused() {
         for (pickle, reason) in [
@@ -374,6 +401,14 @@ mod tests {
     fn what_is_no_state_dict_is_called_what_it_is() {
         let message = refusal(&with_pickle(b"\x80\x02]."));
         assert!(message.contains("holds a Python list, expected a state dict; save the one"), "{message}");
+        // {"a": a storage of eight bits}
+        let message = refusal(&with_pickle(
+            b"\x80\x02}X\x01\0\0\0a((X\x07\0\0\0storagectorch\nQInt8Storage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x01tQs.",
+        ));
+        assert!(
+            message.contains("holds quantized weights, expected a state dict; save those of the network"),
+            "{message}"
+        );
         let message = refusal(&unpacked(WHOLE));
         assert!(
             message.contains("holds a whole module, as PyTorch before 1.6 saved it, expected a state dict"),
