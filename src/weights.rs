@@ -311,6 +311,10 @@ mod tests {
             "{message}"
         );
         assert!(message.contains("weights/README.md"), "{message}");
+        let path = folder.path().join("saved_model.pb");
+        std::fs::write(&path, b"\x08\x01\x12\x05\x0a\x03\x1a\x01\xff").unwrap();
+        let message = open(&path).err().unwrap().to_string();
+        assert!(message.contains("saved_model.pb: not a weights file this build reads"), "{message}");
         let message = open(&folder.path().join("absent.safetensors")).err().unwrap().to_string();
         assert!(message.contains("absent.safetensors: "), "{message}");
     }

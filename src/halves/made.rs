@@ -51,7 +51,7 @@ pub fn may_be_rsms(out: &Path) -> bool {
         Ok(RsmFile::Csv) => {
             let table = csv::ReaderBuilder::new().has_headers(false).from_path(out);
             let rows = table.and_then(|table| table.into_records().collect::<Result<Vec<_>, _>>());
-            rows.is_ok_and(|rows| rows.first().is_some_and(|row| row.len() == rows.len()))
+            rows.is_ok_and(|rows| rows.len() > 1 && rows[0].len() == rows.len())
         }
         Ok(RsmFile::Npy | RsmFile::Npz | RsmFile::Safetensors) => {
             let array = || arrays::open(out, None, &Told::default());

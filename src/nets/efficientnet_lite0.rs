@@ -70,6 +70,7 @@ fn draw() -> Blueprint {
     b.cut();
     x = b.mean(x);
     b.tap(x, "avgpool", "AVG");
+    b.cut();
     x = b.dense(x, "logits", &Names::torch("_fc"), 1000);
     b.tap(x, "logits", "OUT");
     b.finish(Some("logits"))

@@ -216,6 +216,7 @@ impl Drawing {
         };
         let x = self.b.mean(x);
         self.b.tap_on_request(x, "avg_pool", "AVG");
+        self.b.cut();
         let x = self.b.dense(x, "predictions", &names, 1000);
         self.b.gain(x, 4.0);
         let x = self.b.softmax(x);

@@ -239,6 +239,7 @@ impl Drawing<'_> {
         };
         let x = self.b.mean(x);
         self.b.tap_on_request(x, "avg_pool", "AVG");
+        self.b.cut();
         let x = self.b.dense(x, "predictions", &names, 1000);
         self.gain(x, 1.0);
         let x = self.b.softmax(x);

@@ -1,7 +1,7 @@
 //! Vision transformers (Dosovitskiy et al. 2021): an image's patches as tokens behind a class token; blocks, each an attention
 //! and a perceptron of two layers, normalised before and added to what went in; a normalization; a head on the class token.
 //!
-//! A stage is the embedding, one block, or what follows them. Tapped are `embedding` (what the first block takes), `block1`
+//! A stage is the embedding, one block, the last normalization, or the head. Tapped are `embedding` (what the first block takes), `block1`
 //! … `block12` (counted as Hugging Face's `hidden_states`; timm's `blocks.0` is `block1`), `norm`, and `logits` or
 //! `projection`. The family in one drawing:
 //!
@@ -107,7 +107,7 @@ pub const DINOV2_S14: Network = Network {
         Form { name: "timm", draw: || draw(&SMALL_14, &DINOV2_TIMM_FORM) },
         Form { name: "huggingface", draw: || draw(&SMALL_14, &DINOV2_HUGGING_FACE_FORM) },
     ],
-    ignored: &[MASK, HUGGING_FACE_MASK, DINOV2_MASK, DINOV2_HEAD],
+    ignored: &[MASK, HUGGING_FACE_MASK, DINOV2_MASK, DINOV2_HEAD, DINOV2_TIMM_HEAD],
     look_alikes: WITH_REGISTERS,
 };
 /// The registry entry of DINOv2's ViT-B/14.
@@ -137,6 +137,7 @@ const MASK: Ignored = Ignored { prefix: "mask_token", suffix: "", why: "stands f
 const HUGGING_FACE_MASK: Ignored = Ignored { prefix: "embeddings.mask_token", ..MASK };
 const DINOV2_MASK: Ignored = Ignored { prefix: "dinov2.embeddings.mask_token", ..MASK };
 const DINOV2_HEAD: Ignored = Ignored { prefix: "classifier.", suffix: "", why: "is a head, which the network has not" };
+const DINOV2_TIMM_HEAD: Ignored = Ignored { prefix: "head.", ..DINOV2_HEAD };
 const DEIT_OF_TRANSFORMERS: &[LookAlike] = &[LookAlike {
     tensor: "layernorm_before",
     what: "it has Transformers' names, which are not read; export the model to ONNX and run that: network.file, or bring the \
@@ -298,6 +299,7 @@ fn draw(size: &Size, graph: &Graph) -> Blueprint {
         Head::Projection => "projection",
         Head::None => return b.finish(None),
     };
+    b.cut();
     x = b.class(x);
     x = b.product(x, name, &origin.head(), size.outputs, !is_clip);
     b.tap(x, name, name);

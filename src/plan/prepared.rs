@@ -1,14 +1,19 @@
-//! What Hugging Face's `preprocessor_config.json` beside a network's file says of images, against what the run makes of them.
+//! What files of the Hugging Face hub beside a network's say of images, against what the run makes of them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::files;
 use crate::nets::{Preprocess, Scaling};
 
-const NAME: &str = "preprocessor_config.json";
+/// Transformers', timm's and OpenCLIP's, and where the last two say it.
+const FILES: [(&str, Option<&str>); 3] = [
+    ("preprocessor_config.json", None),
+    ("config.json", Some("pretrained_cfg")),
+    ("open_clip_config.json", Some("preprocess_cfg")),
+];
 
 /// Bytes of such a file at most; a longer one is another.
 const LONGEST: u64 = 1 << 20;
@@ -16,17 +21,14 @@ const LONGEST: u64 = 1 << 20;
 /// How far numbers may differ, of those that a channel can have: rounding of published means, not other means.
 const TOLERANCE: f32 = 0.01;
 
-/// That the file beside the network's, or beside its folder `onnx`, prepares images otherwise; none where there is no such
+/// That a file beside the network's, or beside its folder `onnx`, prepares images otherwise; none where there is no such
 /// file, or it leaves open how.
 pub fn doubt(preprocess: Preprocess, network: &Path) -> Option<String> {
     let folder = network.parent()?;
     let above = folder.file_name().filter(|name| *name == "onnx").and_then(|_| folder.parent());
-    let mut places = [Some(folder), above].into_iter().flatten().map(|folder| folder.join(NAME));
-    let path: PathBuf = places.find(|path| path.is_file())?;
-    if fs::metadata(&path).ok()?.len() > LONGEST {
-        return None;
-    }
-    let told = Preprocess::Scaled(told(&serde_json::from_slice(&files::read(&path).ok()?).ok()?)?);
+    let folders = [Some(folder), above].into_iter().flatten();
+    let mut places = folders.flat_map(|folder| FILES.map(|(name, section)| (folder.join(name), section)));
+    let (told, path) = places.find_map(|(path, section)| Some((read(&path, section)?, path)))?;
     if are_alike(told, preprocess) {
         return None;
     }
@@ -41,19 +43,42 @@ pub fn doubt(preprocess: Preprocess, network: &Path) -> Option<String> {
     ))
 }
 
-/// How images are prepared, where the file tells all of it: what it leaves to its class may be anything.
+/// How a file prepares images, or its `section`.
+fn read(path: &Path, section: Option<&str>) -> Option<Preprocess> {
+    if fs::metadata(path).ok().filter(fs::Metadata::is_file)?.len() > LONGEST {
+        return None;
+    }
+    let file: Value = serde_json::from_slice(&files::read(path).ok()?).ok()?;
+    let scaling = match section {
+        None => told(&file)?,
+        Some(section) => {
+            let section = file.get(section)?;
+            usable(Scaling {
+                bgr: false,
+                scale: 1.0 / 255.0,
+                mean: three(section, "mean")?,
+                std: three(section, "std")?,
+            })?
+        }
+    };
+    Some(Preprocess::Scaled(scaling))
+}
+
+/// A number of each channel.
+fn three(file: &Value, key: &str) -> Option<[f32; 3]> {
+    let value = file.get(key)?;
+    let numbers: Vec<f32> = match value.as_array() {
+        Some(numbers) => numbers.iter().map(|number| Some(number.as_f64()? as f32)).collect::<Option<_>>()?,
+        None => vec![value.as_f64()? as f32],
+    };
+    // One is for all channels.
+    let numbers = if let [one] = numbers[..] { [one; 3] } else { numbers.try_into().ok()? };
+    numbers.iter().all(|number| number.is_finite()).then_some(numbers)
+}
+
+/// How images are prepared, where Transformers' file tells all of it: what it leaves to its class may be anything.
 fn told(file: &Value) -> Option<Scaling> {
     let flag = |key: &str| file.get(key).and_then(Value::as_bool);
-    let three = |key: &str| {
-        let value = file.get(key)?;
-        let numbers: Vec<f32> = match value.as_array() {
-            Some(numbers) => numbers.iter().map(|number| Some(number.as_f64()? as f32)).collect::<Option<_>>()?,
-            None => vec![value.as_f64()? as f32],
-        };
-        // One is for all channels.
-        let numbers = if let [one] = numbers[..] { [one; 3] } else { numbers.try_into().ok()? };
-        numbers.iter().all(|number| number.is_finite()).then_some(numbers)
-    };
     let bgr = flag("do_flip_channel_order").unwrap_or(false);
     let scale = match flag("do_rescale") {
         Some(false) => 1.0,
@@ -68,10 +93,15 @@ fn told(file: &Value) -> Option<Scaling> {
         // MobileViT's, which has no normalization to say anything of.
         (None, true) if file.get("image_mean").is_none() => ([0.0; 3], [1.0; 3]),
         (_, true) => return None,
-        _ => (three("image_mean")?, three("image_std")?),
+        _ => (three(file, "image_mean")?, three(file, "image_std")?),
     };
-    let is_usable = scale.is_finite() && scale > 0.0 && std.iter().all(|&deviation| deviation > 0.0);
-    is_usable.then_some(Scaling { bgr, scale, mean, std })
+    usable(Scaling { bgr, scale, mean, std })
+}
+
+fn usable(scaling: Scaling) -> Option<Scaling> {
+    let is_usable =
+        scaling.scale.is_finite() && scaling.scale > 0.0 && scaling.std.iter().all(|&deviation| deviation > 0.0);
+    is_usable.then_some(scaling)
 }
 
 /// Whether two ways give the same numbers, but for rounding.
@@ -95,16 +125,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let network = folder.path().join("onnx").join("model.onnx");
         fs::create_dir(folder.path().join("onnx")).unwrap();
-        let said = |text: &str, preprocess: Preprocess| {
-            fs::write(folder.path().join(NAME), text).unwrap();
+        let of = |name: &str, text: &str, preprocess: Preprocess| {
+            fs::write(folder.path().join(name), text).unwrap();
             doubt(preprocess, &network)
         };
+        let said = |text: &str, preprocess: Preprocess| of(FILES[0].0, text, preprocess);
         let named = |name: &str| Preprocess::NAMED.iter().find(|(known, _)| *known == name).unwrap().1;
         let vit = r#"{"do_normalize": true, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "size": 224}"#;
         assert_eq!(said(vit, Preprocess::Tf), None);
         let message = said(vit, Preprocess::Torch).unwrap();
         assert!(
-            message.contains(NAME) && message.contains("this run by imagenet; set values = \"inception\""),
+            message.contains(FILES[0].0) && message.contains("this run by imagenet; set values = \"inception\""),
             "{message}"
         );
         let dino = r#"{"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "rescale_factor": 0.00392156862745098}"#;
@@ -118,6 +149,13 @@ mod tests {
         for open in ["{}", "[]", "no JSON", r#"{"image_mean": [0.5, 0.5], "image_std": [0.5, 0.5]}"#] {
             assert_eq!(said(open, Preprocess::Torch), None, "{open}");
         }
+        // timm's and OpenCLIP's, beside one that leaves it open; the configuration of a network of Transformers says nothing.
+        let deit = r#"{"architecture": "deit_base_patch16_224", "pretrained_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}"#;
+        assert!(of("config.json", deit, Preprocess::Tf).unwrap().contains("set values = \"imagenet\""));
+        assert_eq!(of("config.json", deit, Preprocess::Torch), None);
+        assert_eq!(of("config.json", r#"{"architectures": ["ViTModel"], "hidden_size": 768}"#, Preprocess::Tf), None);
+        let clip = r#"{"model_cfg": {}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}"#;
+        assert!(of("open_clip_config.json", clip, Preprocess::Clip).unwrap().contains("\"inception\""));
         // Elsewhere it is of something else.
         assert_eq!(doubt(Preprocess::Caffe, &folder.path().join("other").join("model.onnx")), None);
     }

@@ -16,7 +16,8 @@ pub struct Assignment {
     pub misshapen: Vec<Misshapen>,
     /// Tensors that belong to no parameter, with their shapes.
     pub unused: Vec<(String, Vec<usize>)>,
-    /// Whether those are of dense layers behind all that is assigned, as those of another head are.
+    /// Whether those are of dense layers as another head's are: in the place of the one that is not there, or behind all that
+    /// is assigned and in no module with a convolution that is.
     pub unused_behind: bool,
     /// Tensors that the network knowingly does without, and why.
     pub ignored: Vec<(String, &'static str)>,
@@ -112,7 +113,17 @@ impl Assignment {
         let own: HashSet<&String> = account.assigned.iter().map(|assigned| &assigned.tensor).collect();
         let behind = tensors.iter().rposition(|(name, _)| own.contains(name)).map_or(0, |last| last + 1);
         let behind: HashSet<&String> = tensors[behind..].iter().map(|(name, _)| name).collect();
-        let is_head = |(name, shape): &(String, Vec<usize>)| shape.len() <= 2 && behind.contains(name);
+        let convolutions = tensors.iter().filter(|(name, shape)| shape.len() > 2 && own.contains(name));
+        let convolved: HashSet<&str> = convolutions.flat_map(|(name, _)| modules(name)).collect();
+        let known: HashSet<&String> = account.assigned.iter().map(|assigned| &assigned.parameter).collect();
+        let expected = parameters.iter().filter(|parameter| parameter.part.is_in(account.folded));
+        let wanting = expected.filter(|parameter| !known.contains(&parameter.name));
+        let wanting = wanting.flat_map(|parameter| &parameter.sources).filter_map(|(name, _)| modules(name).last());
+        let wanting: HashSet<&str> = wanting.collect();
+        let is_head = |(name, shape): &(String, Vec<usize>)| {
+            let is_in = |known: &HashSet<&str>| modules(name).any(|module| known.contains(module));
+            shape.len() <= 2 && (is_in(&wanting) || behind.contains(name) && !is_in(&convolved))
+        };
         account.unused_behind = account.unused.iter().all(is_head);
         account
     }
@@ -173,6 +184,11 @@ impl Assignment {
         let graph = self.contradictions.iter().cloned().chain(other);
         graph.chain(lost).chain(misshapen).chain(missing).chain(unused).collect()
     }
+}
+
+/// The modules that a tensor is in by its name, the outermost first.
+fn modules(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('.').map(|(dot, _)| &name[..dot])
 }
 
 /// Without a tensor of any batch normalization: whether it is folded into the convolutions, whose weights and biases are
@@ -269,6 +285,11 @@ mod tests {
         assert_eq!(without(&[]).unwrap().assigned.len(), 2);
         let found = without(&[("fc.0.weight", &[32, 64]), ("fc.0.bias", &[32]), ("fc.2.weight", &[10, 32])]).unwrap();
         assert_eq!(found.ignored[2], ("fc.2.weight".to_string(), "of another head, which no layer wanted needs"));
+        // In the place of the head, whatever the order of names; and not beside a convolution.
+        let first = [&[("fc.0.weight", &[32usize, 64][..]), ("fc.2.weight", &[10, 32])][..], &before].concat();
+        let found = Assignment::of(&parameters, &[], &listing(&first)).without(&needless).unwrap();
+        assert_eq!(found.ignored[0], ("fc.0.weight".to_string(), "of another head, which no layer wanted needs"));
+        assert!(without(&[("features.0.gate.weight", &[8, 64])]).is_none());
         // What is in the middle, or a convolution, may change what the layers before are.
         assert!(without(&[("se.weight", &[8, 64, 1, 1])]).is_none());
         let middle = [&[("gate.weight", &[8usize, 64][..])][..], &before].concat();

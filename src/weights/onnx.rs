@@ -27,8 +27,9 @@ use nodes::Nodes;
 /// The registry entry.
 pub const FORMAT: Format = Format {
     name: "ONNX",
-    // A protobuf has no magic number; exporters write the version (field 1, below 128), then their name (field 2).
-    sniff: |head, path| files::ending(path) == "onnx" || matches!(head, [0x08, 1..0x80, 0x12, ..]),
+    // A protobuf has no magic number; exporters write the version (field 1, below 128), then their name (field 2). Version 1,
+    // which ONNX had for twenty days, is that of TensorFlow's SavedModels.
+    sniff: |head, path| files::ending(path) == "onnx" || matches!(head, [0x08, 2..0x80, 0x12, ..]),
     open: |path| Ok(Box::new(Onnx::open(path)?)),
 };
 

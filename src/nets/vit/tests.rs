@@ -169,6 +169,17 @@ fn other_forms_and_missing_scales_are_recognised() {
     headed.0.push(("classifier.weight".to_string(), vec![1000, 768]));
     let account = DINOV2_S14.assign(&DINOV2_S14.blueprint("huggingface").unwrap(), &headed).unwrap();
     assert_eq!(account.ignored, [("classifier.weight".to_string(), "is a head, which the network has not")]);
+    let mut headed = listing(&DINOV2_S14, "timm", |_| true);
+    headed.0.push(("head.weight".to_string(), vec![1000, 384]));
+    let account = DINOV2_S14.assign(&DINOV2_S14.blueprint("timm").unwrap(), &headed).unwrap();
+    assert_eq!(account.ignored[0].0, "head.weight");
+    // Without a head the normalization is there, from which a head would take the class token.
+    let (blueprint, mut headless) = (B16.blueprint("timm").unwrap(), listing(&B16, "timm", |_| true));
+    headless.0.retain(|(name, _)| !name.starts_with("head."));
+    let stages = blueprint.stages();
+    let head = blueprint.head(&B16.account(&blueprint, &headless), stages.len()).unwrap();
+    let left_out: Vec<&str> = stages[head..].iter().flat_map(|stage| &stage.layers).map(|layer| &*layer.name).collect();
+    assert_eq!(left_out, ["logits"]);
     // Of another patch size.
     let message = refused(&B32, "timm", &timm);
     assert!(message.contains("holds the weights of vit_b16"), "{message}");
