@@ -181,10 +181,13 @@ pub(super) fn describe(plan: &Plan, progress: &Progress) {
     warn(inputs, progress);
 }
 
-/// What so many similarity matrices take, where that is more than the network: no budget holds for them.
+/// Of less memory nothing is said.
+const MUCH: u64 = 1 << 30;
+
+/// What so many similarity matrices take, where that is much and more than the network: no budget holds for them.
 pub(super) fn of_matrices(matrices: usize, concepts: usize, network: &Memory) -> Option<String> {
     let bytes = (matrices * concepts * concepts * size_of::<f64>()) as u64;
-    (bytes > network.weights + network.activations).then(|| {
+    (bytes > MUCH.max(network.weights + network.activations)).then(|| {
         format!("          {} matrices while they are tested, and up to twice as much beside them", Bytes(bytes))
     })
 }
@@ -215,6 +218,8 @@ mod tests {
         let network = Memory { weights: 1 << 30, activations: 1 << 30, largest_stage: String::new(), budget: 4 << 30 };
         assert_eq!(of_matrices(60, 166, &network), None);
         assert_eq!(of_matrices(64, 2048, &network), None, "2 GiB are no more");
+        let small = Memory { weights: 1 << 10, activations: 1 << 10, ..network.clone() };
+        assert_eq!(of_matrices(30, 20, &small), None, "more, but little");
         let said = of_matrices(320, 2048, &network).unwrap();
         assert!(said.contains("10.00 GiB matrices"), "{said}");
     }
