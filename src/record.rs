@@ -140,7 +140,7 @@ pub struct WordModel {
     pub dimensions: usize,
 }
 
-/// What a run holds at its peak, in bytes.
+/// What a network holds at its peak, in bytes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Memory {
     /// The network's weights.

@@ -12,7 +12,7 @@ use crate::nets::Input;
 use crate::pipeline::{self, Beside};
 use crate::plan::{Inputs, Plan};
 use crate::progress::Progress;
-use crate::record;
+use crate::record::{self, Memory};
 use crate::results::{ResultsDir, seen};
 use crate::stimuli::Manifest;
 use crate::wording::{counted, grouped};
@@ -176,7 +176,20 @@ pub(super) fn describe(plan: &Plan, progress: &Progress) {
         Bytes(memory.budget),
         grouped(placement.batch)
     ));
+    let matrices = model.layers.len() * groups + inputs.words.len();
+    of_matrices(matrices, concepts, memory).iter().for_each(|line| progress.line(line));
     warn(inputs, progress);
+}
+
+/// Of less memory nothing is said.
+const MUCH: u64 = 1 << 30;
+
+/// What so many similarity matrices take, where that is much and more than the network: no budget holds for them.
+pub(super) fn of_matrices(matrices: usize, concepts: usize, network: &Memory) -> Option<String> {
+    let bytes = (matrices * concepts * concepts * size_of::<f64>()) as u64;
+    (bytes > MUCH.max(network.weights + network.activations)).then(|| {
+        format!("          {} matrices while they are tested, and up to twice as much beside them", Bytes(bytes))
+    })
 }
 
 /// The words, and what is tested.
@@ -194,4 +207,20 @@ pub(super) fn describe_tests(config: &Config, inputs: &Inputs, progress: &Progre
 
 pub(super) fn warn(inputs: &Inputs, progress: &Progress) {
     inputs.warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_that_take_more_than_the_network_are_in_the_plan() {
+        let network = Memory { weights: 1 << 30, activations: 1 << 30, largest_stage: String::new(), budget: 4 << 30 };
+        assert_eq!(of_matrices(60, 166, &network), None);
+        assert_eq!(of_matrices(64, 2048, &network), None, "2 GiB are no more");
+        let small = Memory { weights: 1 << 10, activations: 1 << 10, ..network.clone() };
+        assert_eq!(of_matrices(30, 20, &small), None, "more, but little");
+        let said = of_matrices(320, 2048, &network).unwrap();
+        assert!(said.contains("10.00 GiB matrices"), "{said}");
+    }
 }

@@ -2,13 +2,13 @@
 
 use crate::config::{Bytes, Sweep};
 use crate::error::Error;
-use crate::plan::Plans;
+use crate::plan::{Outline, Plans};
 use crate::progress::Progress;
 use crate::results::seen;
 use crate::sweep;
 use crate::wording::counted;
 
-use super::run::{decode, describe_tests, print_page, warn};
+use super::run::{decode, describe_tests, of_matrices, print_page, warn};
 
 /// Runs a sweep; the last line says where its page lies.
 pub(super) fn carry_out(sweep: Sweep, fresh: bool, dry_run: bool, progress: &Progress) -> Result<(), Error> {
@@ -50,5 +50,9 @@ pub(super) fn describe(plans: &Plans, progress: &Progress) {
         "memory    {} beside the largest network, for images that several take",
         Bytes(plans.spare_bytes())
     ));
+    let matrices = |outline: &Outline| outline.layers * groups + inputs.words.len();
+    let largest = plans.outlines.iter().max_by_key(|outline| outline.layers);
+    let line = largest.and_then(|outline| of_matrices(matrices(outline), concepts, &outline.memory));
+    line.iter().for_each(|line| progress.line(line));
     warn(inputs, progress);
 }

@@ -41,16 +41,17 @@ pub enum ConfigError {
     },
     /// Networks that nothing tells apart.
     #[error(
-        "{}: [[network]] {} and {}: both are called {label:?} in results, or in the names of their folders; give one of them \
-         a label of its own", path.display(), networks[0], networks[1]
+        "{}: [[network]] {} and {}: {:?} and {:?} make one folder in results (all but A-Z, a-z, 0-9, `.`, `_` and `-` becomes `_`, \
+         and capitals are not told apart); give one of them a label of its own",
+        path.display(), networks[0], networks[1], labels[0], labels[1]
     )]
     SameLabel {
         /// The file.
         path: PathBuf,
         /// Their numbers in it.
         networks: [usize; 2],
-        /// What the second is called.
-        label: String,
+        /// What they are called.
+        labels: [String; 2],
     },
     /// A label that makes no folder.
     #[error("{}: [[network]] {network}: label {found:?}, expected {expected}", path.display())]

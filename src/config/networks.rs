@@ -78,7 +78,7 @@ impl Written {
         let stem = path.file_stem().unwrap_or_default();
         let out = self.run.out.clone().unwrap_or_else(|| Path::new("results").join(stem));
         let mut folders: Vec<String> = Vec::new();
-        let mut members = Vec::new();
+        let mut members: Vec<Member> = Vec::new();
         for (n, network) in networks.into_iter().enumerate() {
             let label = network.label().to_string();
             let folder = figure_name(&label);
@@ -93,7 +93,8 @@ impl Written {
                 return Err(wrong("one whose folder is none of semgpu's own (figures, networks.csv, NAME.shards)"));
             }
             if let Some(first) = folders.iter().position(|known| *known == lower) {
-                return Err(ConfigError::SameLabel { path: path.into(), networks: [first + 1, n + 1], label });
+                let labels = [members[first].label.clone(), label];
+                return Err(ConfigError::SameLabel { path: path.into(), networks: [first + 1, n + 1], labels });
             }
             folders.push(lower);
             let mut config = self.with_network(network);
@@ -283,6 +284,8 @@ mod tests {
         assert!(said.contains("sweep.toml: [[network]] 1 and 2") && said.contains("label"), "{said}");
         let said = refused(TWO, &["network.1.label=VGG16"]);
         assert!(said.contains("1 and 2"), "{said}");
+        let said = refused(TWO, &["network.0.label=größer", "network.1.label=grüßer"]);
+        assert!(said.contains("\"größer\" and \"grüßer\" make one folder"), "{said}");
         for label in ["figures", "a.shards", "Networks.csv", "run.json", "compare.csv", ".semgpu.lock", "a\\tb", ""] {
             let said = refused(&TWO.replace("VGG16, trained", label), &[]);
             assert!(said.contains("[[network]] 2"), "{label:?}: {said}");

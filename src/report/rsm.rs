@@ -52,6 +52,29 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(drawings)
 }
 
+/// Rows of a matrix that are drawn, as many as it has pixels in the PNG. All of 2,000 would make an SVG, and a page, of 96 MB.
+const MOST: usize = 500;
+
+/// So many rows of a matrix of `concepts` are drawn as one.
+fn at_once(concepts: usize) -> usize {
+    concepts.div_ceil(MOST).max(1)
+}
+
+/// A matrix with rows drawn [`at_once`], and its side: means of the values that there are.
+fn shown_values(values: Vec<f64>, concepts: usize) -> (Vec<f64>, usize) {
+    let block = at_once(concepts);
+    if block == 1 {
+        return (values, concepts);
+    }
+    let side = concepts.div_ceil(block);
+    let mut dots = vec![(0.0, 0.0); side * side];
+    for (place, value) in values.into_iter().enumerate().filter(|(_, value)| value.is_finite()) {
+        let (sum, count) = &mut dots[place / concepts / block * side + place % concepts / block];
+        (*sum, *count) = (*sum + value, *count + 1.0);
+    }
+    (dots.into_iter().map(|(sum, count)| sum / count).collect(), side)
+}
+
 /// What stands above a matrix.
 #[derive(Default)]
 struct Name {
@@ -190,12 +213,22 @@ impl Matrices<'_> {
         self.top() + self.matrices.len().div_ceil(COLUMNS) as f64 * (self.name() + self.side() + BAR)
     }
 
+    /// What a dot is, where it is more than a pair.
+    fn dot(&self) -> String {
+        match at_once(self.matrices.iter().map(|(_, rsm)| rsm.concepts()).max().unwrap_or(0)) {
+            1 => String::new(),
+            block => format!(" A dot is the mean of {block} x {block} of them."),
+        }
+    }
+
     fn draw(&self) -> Picture {
         let notes = Notes::wrapped(
             &format!(
-                "Pearson correlations of concepts{}.{} Each matrix has its own colour scale, from the 1st to the 99th \
+                "Pearson correlations of concepts{}.{}{} Each matrix has its own colour scale, from the 1st to the 99th \
                  percentile; the diagonal is omitted.",
-                self.mean, self.order.said
+                self.mean,
+                self.dot(),
+                self.order.said
             ),
             WIDTH - 2.0 * EDGE,
         );
@@ -210,9 +243,9 @@ impl Matrices<'_> {
                 let baseline = top - (NAME - TICK_LABEL) - SECOND * n as f64;
                 canvas.text(line, *style, (left, baseline), Anchor::Start);
             }
-            let values = self.order.values(rsm);
+            let (values, columns) = shown_values(self.order.values(rsm), rsm.concepts());
             let ramp = Ramp::middle(&values);
-            canvas.raster(&ramp.raster(&values, rsm.concepts()), (left, top), side, side);
+            canvas.raster(&ramp.raster(&values, columns), (left, top), side, side);
             for &(_, start) in self.order.categories.iter().skip(1).filter(|_| !self.order.of_concepts) {
                 // A tick at the margin: lines across would hide rows.
                 let at = start as f64 / rsm.concepts() as f64 * side;
@@ -325,6 +358,26 @@ mod tests {
         let figure =
             Matrices { title: "VGG16".into(), matrices: vec![(name, rsm)], mean: String::new(), order: &order };
         assert!(figure.side() > 350.0 && figure.draw().svg.contains(">concept 39</text>"));
+    }
+
+    #[test]
+    fn more_rows_than_a_picture_shows_are_drawn_as_their_means() {
+        let same = [f64::NAN, 0.1, 0.2, f64::NAN];
+        assert_eq!(shown_values(same.to_vec(), 2).1, 2);
+        // Rows 0 and 1 make the first row of dots, the last one stands alone.
+        let concepts = 2 * MOST - 1;
+        let value = |a: usize, b: usize| if a == b { f64::NAN } else { (a + b) as f64 };
+        let values = (0..concepts * concepts).map(|place| value(place / concepts, place % concepts)).collect();
+        let (dots, side) = shown_values(values, concepts);
+        assert_eq!((side, dots.len(), &dots[..2]), (MOST, MOST * MOST, &[1.0, 3.0][..]));
+        assert!(dots[MOST * MOST - 1].is_nan());
+        let order = Order::named(&[]);
+        let note = |concepts: usize| {
+            let rsm = Rsm::new(concepts, vec![0.5; concepts * concepts]);
+            let matrices = vec![(Name { of: "fc1".into(), ..Name::default() }, rsm)];
+            Matrices { title: String::new(), matrices, mean: String::new(), order: &order }.dot()
+        };
+        assert_eq!([MOST, MOST + 1].map(note), ["", " A dot is the mean of 2 x 2 of them."]);
     }
 
     #[test]

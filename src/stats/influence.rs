@@ -66,6 +66,9 @@ const WIDTH: f64 = 0.3;
 /// Beyond so many standard deviations the kernel is 0 in single precision.
 const FAR: f64 = 6.0;
 
+/// Of a margin: of four inner products of rows of about unit length, each of which errs by [`TIE`] at most (see the ties of the test).
+const ROUNDING: f64 = 16.0 * TIE;
+
 /// So many concepts are too few for all parts of the variance.
 const FEW: f64 = 12.0;
 
@@ -253,10 +256,9 @@ impl Outcomes {
         Ok(Self { sides, half_points, whole, difference, accuracies })
     }
 
-    /// Whether the sides are one: no pair differs, nor by how much it passes, but for rounding. A margin is of four inner
-    /// products of rows of about unit length, each of which errs by [`TIE`] at most (see the ties of the test).
+    /// Whether the sides are one: no pair differs, nor by how much it passes, but for rounding.
     fn are_one(&self) -> bool {
-        let rounding = 16.0 * TIE * self.sides.iter().map(|group| group.weight.abs()).sum::<f64>();
+        let rounding = ROUNDING * self.sides.iter().map(|group| group.weight.abs()).sum::<f64>();
         let pairs = self.sides.first().map_or(0, |group| group.margins.len());
         let margin = |pair: usize| self.sides.iter().map(|group| group.weight * group.margins[pair]).sum::<f64>();
         self.half_points.iter().all(|&points| points == 0) && (0..pairs).all(|pair| margin(pair).abs() <= rounding)
@@ -318,6 +320,10 @@ impl Group {
     /// Adds what every column adds to the expected outcome of the pair to `added`.
     fn add(&self, a: usize, b: usize, rows: &mut [Vec<f64>; 4], added: &mut [f64]) {
         if self.constant[a] || self.constant[b] || self.width == 0.0 {
+            return;
+        }
+        // Most pairs of a good layer: before their rows are made, as far as rounding lets it be said.
+        if self.margins[a * added.len() + b].abs() - ROUNDING > FAR * self.width {
             return;
         }
         let [xa, xb, ya, yb] = rows;

@@ -218,8 +218,8 @@ impl From<Interrupted> for TwoVsTwoError {
 /// [`TwoVsTwoError`]; every error of the user's data is found before the first product.
 ///
 /// # Cost
-/// `2 k^3` operations per draw and image RSM; on the CPU `4 k^2 r` where the word RSM, but for its diagonal, has rank r and
-/// that is less: r is at most the number of dimensions of the word vectors.
+/// `2 k^3` operations per draw and image RSM. On the CPU, where these are `low_rank::FEWEST_PRODUCTS` or more, `4 k^2 r` where the
+/// word RSM, but for its diagonal, has rank r and that is less: r is at most the number of dimensions of the word vectors.
 pub fn two_vs_two<R: Borrow<Rsm> + Sync>(
     words: &Rsm,
     images: &[R],
@@ -279,7 +279,7 @@ fn count<R: Borrow<Rsm> + Sync>(
         return Ok(table);
     }
     let gpu = Gpu::of(device);
-    let low_rank = if gpu.is_none() { low_rank::LowRank::new(&words) } else { None };
+    let low_rank = if gpu.is_none() { low_rank::LowRank::new(&words, table.counts.len()) } else { None };
     let batch = |gpu| gpu::Batch::checked(gpu, concepts, draws as u64, images.len()).map(|batch| (gpu, batch));
     let gpu = gpu.as_ref().map(batch).transpose()?;
     let chunk = gpu.map_or_else(|| cpu::images_at_once(concepts, images.len()), |(_, batch)| batch.images);

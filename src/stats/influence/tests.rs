@@ -261,3 +261,17 @@ fn over_groups_outcomes_alone_have_the_differences_of_the_groups() {
     let influences: f64 = found.influences.iter().map(|x| x * x).sum();
     assert!(found.influences.len() == 4 && (influences - variance).abs() < 1e-15, "{found:?}");
 }
+
+#[test]
+fn no_rows_are_made_of_pairs_whose_margin_is_far_from_0() {
+    let words = random_rsm(&mut Random::keyed(5, 0), 12);
+    let group = Group::new(lost(&words, &[]), &words, 1.0).unwrap();
+    let is_left = |&(a, b): &(usize, usize)| {
+        let (mut rows, mut added) = ([0; 4].map(|_| vec![7.0; 12]), vec![0.0; 12]);
+        group.add(a, b, &mut rows, &mut added);
+        rows.iter().flatten().all(|&x| x == 7.0) && added.iter().all(|&x| x == 0.0)
+    };
+    // Of a space with itself every margin is near 2.
+    let left = every_pair(12).iter().filter(|pair| is_left(pair)).count();
+    assert!(left > 33, "{left} of 66 pairs");
+}

@@ -24,6 +24,10 @@ use super::{UnitRows, dot};
 /// A row of E as long as this does not count: 4 roundoffs of f32, which an RSM read from a file of f32 keeps within.
 const NEGLIGIBLE: f64 = 1.0 / (1_u64 << 22) as f64;
 
+/// So many products are worth the search for their rank. It passes over the matrix, in f64, for every dimension that it finds, and is
+/// in vain where these are half as many as the concepts: at 2,000 concepts it took the time of tens of products.
+pub const FEWEST_PRODUCTS: usize = 32;
+
 /// `L P = U Q^T + E`.
 pub struct LowRank {
     pub rank: usize,
@@ -38,8 +42,11 @@ pub struct LowRank {
 }
 
 impl LowRank {
-    /// Of words whose products cost less this way.
-    pub fn new(words: &UnitRows) -> Option<Self> {
+    /// Of words for which so many products cost less this way.
+    pub fn new(words: &UnitRows, products: usize) -> Option<Self> {
+        if products < FEWEST_PRODUCTS {
+            return None;
+        }
         let k = words.concepts;
         let mut rest: Vec<f64> = words.values.clone();
         rest.par_chunks_exact_mut(k).enumerate().for_each(|(a, row)| {

@@ -1,3 +1,4 @@
+use super::super::low_rank::FEWEST_PRODUCTS;
 use super::*;
 use crate::stats::Rsm;
 use crate::stats::permutation::{Permutations, Random};
@@ -38,7 +39,7 @@ fn products_of_low_rank_keep_within_their_bound() {
     {
         let words = UnitRows::words(&rsm(1, k, units, level)).unwrap();
         let image = UnitRows::image(&rsm(2, k, 60, 1.0), k, 0).unwrap();
-        let low_rank = LowRank::new(&words).unwrap();
+        let low_rank = LowRank::new(&words, FEWEST_PRODUCTS).unwrap();
         assert_eq!(low_rank.rank, units - 1, "centred vectors");
         let draw = Permutations::new(7, k).draw(1);
         for low_rank in [None, Some(&low_rank)] {
@@ -67,7 +68,7 @@ fn counts_do_not_depend_on_the_product() {
     for words in [rsm(1, k, 30, 1.0), as_single(rsm(1, k, 30, 1.0)), category(k)] {
         let words = UnitRows::words(&words).unwrap();
         let images: Vec<UnitRows> = (2..5).map(|seed| UnitRows::image(&rsm(seed, k, 60, 1.0), k, 0).unwrap()).collect();
-        let low_rank = LowRank::new(&words).expect("a low rank");
+        let low_rank = LowRank::new(&words, FEWEST_PRODUCTS).expect("a low rank");
         let draws = Permutations::new(3, k);
         let counts = |low_rank| count(&words, low_rank, &images, &|t| draws.draw(t), 0..6, &go_on).unwrap();
         assert_eq!(counts(Some(&low_rank)), counts(None), "rank {}", low_rank.rank);
@@ -76,5 +77,9 @@ fn counts_do_not_depend_on_the_product() {
 
 #[test]
 fn what_would_cost_more_stays_whole() {
-    assert!(LowRank::new(&UnitRows::words(&rsm(1, 100, 60, 0.0)).unwrap()).is_none());
+    let found = |units: usize, products: usize| {
+        LowRank::new(&UnitRows::words(&rsm(1, 100, units, 0.0)).unwrap(), products).is_some()
+    };
+    assert!(!found(60, FEWEST_PRODUCTS), "a rank above half the concepts");
+    assert!(found(20, FEWEST_PRODUCTS) && !found(20, FEWEST_PRODUCTS - 1), "the search costs more than few products");
 }
