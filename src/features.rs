@@ -140,7 +140,7 @@ impl Features {
             arrays[0].shape()[leading..].iter().product::<usize>() / if token == Token::All { 1 } else { tokens };
         let lists = naming::lists(path, layout, names, &arrays[0].labels().rows, &axes)?;
         let groups = groups(path, layout, &axes)?;
-        if layout.manifest.is_none() {
+        if layout.manifest.is_none() && axes.len() == 1 {
             naming::check_groups(path, &lists, groups)?;
         }
         let (rows, names) = chosen_rows(path, layout, (&axes, groups), &lists, &arrays[0])?;

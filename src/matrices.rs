@@ -19,7 +19,7 @@ pub use self::checks::{check_rsm, is_diagonal, is_matrix};
 pub use self::error::MatrixError;
 use self::found::{CONDENSED, Found, SQUARE, of_axes, of_pairs};
 pub use self::naming::{Unnaming, named};
-pub use self::order::{natural, sorted};
+pub use self::order::{along, by, natural, sorted};
 use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
@@ -332,10 +332,7 @@ pub fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
     };
     let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     let paths = entries.map_err(FileError::at(folder))?.into_iter().map(|entry| entry.path());
-    // Of two files of one stem the one whose ending comes first.
-    let mut files: Vec<PathBuf> = paths.filter(is_array).filter(of_side).collect();
-    files.sort();
-    let mut files = sorted(files, |path| files::stem(path));
+    let mut files = sorted(paths.filter(is_array).filter(of_side).collect(), |path: &PathBuf| files::name(path));
     if let Some(results) = run_of(folder).map(ResultsDir::new)
         && let Ok(layers) = layers_of_run(&results)
     {

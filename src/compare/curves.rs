@@ -47,10 +47,9 @@ impl Curve {
     /// numbers for names (`100 ms`), are what they are called, wherever they stand.
     fn pairs_by_name(&self, other: &Self) -> bool {
         let numbered = |curve: &Self| {
-            curve
-                .rows
-                .iter()
-                .all(|row| row.layer.trim_start_matches(['-', '+', '.']).starts_with(|c: char| c.is_ascii_digit()))
+            curve.rows.iter().all(|row| {
+                row.layer.trim_start_matches(['-', '\u{2212}', '+', '.']).starts_with(|c: char| c.is_ascii_digit())
+            })
         };
         let along = self.axis.is_some() || other.axis.is_some();
         self.unordered || other.unordered || along && numbered(self) && numbered(other)
@@ -187,13 +186,28 @@ pub fn along(curves: &[Curve]) -> Option<Along> {
     let axis =
         curves.first()?.axis.as_ref().filter(|axis| curves.iter().all(|curve| curve.axis.as_ref() == Some(*axis)));
     let numbered = axis.is_some() && curves.iter().all(|curve| curve.pairs_by_name(curve));
-    let layers = report::distinct(curves.iter().flat_map(|curve| &curve.rows).map(|row| row.layer.as_str()));
-    let layers: Vec<String> = layers.into_iter().map(str::to_string).collect();
-    (unordered || numbered).then(|| Along {
-        axis: axis.cloned(),
-        layers: if unordered { layers } else { matrices::sorted(layers, String::clone) },
-        unordered,
-    })
+    (unordered || numbered).then(|| Along { axis: axis.cloned(), layers: in_order(curves), unordered })
+}
+
+/// The layers of all curves: by the numbers that they have for names, where every curve's stand so, else each before the one that
+/// follows it in a curve.
+fn in_order(curves: &[Curve]) -> Vec<String> {
+    let names = |curve: &Curve| curve.rows.iter().map(|row| row.layer.clone()).collect::<Vec<_>>();
+    let mut layers = curves.first().map_or(Vec::new(), names);
+    for curve in &curves[1..] {
+        let mut next = layers.len();
+        for name in names(curve).into_iter().rev() {
+            match layers.iter().position(|known| *known == name) {
+                Some(place) => next = place,
+                None => layers.insert(next, name),
+            }
+        }
+    }
+    let rises = |curve: &Curve| matrices::along(&names(curve)).is_some_and(|values| values.is_sorted());
+    match matrices::along(&layers).filter(|_| curves.iter().all(rises)) {
+        Some(values) => matrices::by(&values, layers),
+        None => layers,
+    }
 }
 
 /// What tells the directories apart: their last parts, as many as it takes.

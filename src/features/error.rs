@@ -218,8 +218,8 @@ pub enum FeaturesError {
     },
     /// A value that is no number.
     #[error(
-        "{}: {row}: a value is NaN, infinite or beyond 1e150 (its square is no number), expected numbers that can be squared; leave the \
-         units (voxels) that have such a value in any row out of all rows (numpy: x[:, numpy.isfinite(x).all(0)])", path.display()
+        "{}: {row}: a value is NaN, infinite or beyond 1e150 (its square is no number), expected numbers that can be squared; leave \
+         units (voxels) that have such a value in any row out of all rows, or the row out", path.display()
     )]
     NotFinite {
         /// The file.

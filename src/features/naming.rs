@@ -67,7 +67,8 @@ pub(super) fn check_groups(path: &Path, lists: &[Vec<String>], groups: usize) ->
             Err(Unfit::Twice { name, first, second }) => Some((name, first, second)),
             _ => None,
         };
-        each_once.then(|| list.chunks(concepts.max(1)).find_map(twice)).flatten()
+        // Of as many groups as concepts they may be names of groups.
+        (each_once && concepts != groups).then(|| list.chunks(concepts.max(1)).find_map(twice)).flatten()
     };
     let mut all = lists.iter().map(unfit).collect::<Option<Vec<_>>>().unwrap_or_default().into_iter();
     match all.next() {
@@ -76,8 +77,7 @@ pub(super) fn check_groups(path: &Path, lists: &[Vec<String>], groups: usize) ->
             groups,
             found: format!(
                 "rows {first} and {second} (from 0) of one group are both {name:?}, expected groups one after the other, each with \
-                 every concept once: sort the rows by group (where those of a concept stand together, by numpy: \
-                 x.reshape(-1, {groups}, x.shape[1]).swapaxes(0, 1))"
+                 every concept once: sort the rows by group, and their names"
             ),
         }),
         None => Ok(()),

@@ -242,7 +242,10 @@ mod tests {
         (0..4).for_each(|row| hole[row * 5] = 0.0);
         (hole[1], hole[4]) = (f64::NAN, f64::NAN);
         let said = check(&Rsm::new(4, hole), Entries::Distances).unwrap_err().of(&place, 0).to_string();
-        assert!(said.contains("is NaN") && said.contains("leave one of the two concepts out"), "{said}");
+        assert!(
+            said.contains("is NaN") && said.contains("leave one of the two concepts out of every matrix"),
+            "{said}"
+        );
     }
 
     #[test]

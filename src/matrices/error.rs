@@ -219,7 +219,7 @@ pub enum MatrixError {
         "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, expected {expected}; {}correlate the features \
          by `semgpu similarity`, or by numpy's corrcoef; ratings become 0 to 1 by (x - least) / (most - least)", path.display(),
         match side {
-            _ if found.is_nan() => "leave one of the two concepts out where a pair has no value; else ".to_string(),
+            _ if found.is_nan() => "leave one of the two concepts out of every matrix where a pair has no value; else ".to_string(),
             Some(side) => format!(
                 "correlations beside a diagonal of 0 are read with --similarities {}, or get a diagonal of 1; else ", side.name()
             ),

@@ -107,7 +107,10 @@ impl Comparison<'_> {
                 stem: COMPARE_FIGURES[2],
                 of: "neighbouring layers\u{2019} 2 vs. 2 accuracies",
                 y_title: "Rise in 2 vs. 2 accuracy",
-                note: "Each layer minus the one before it, drawn at its own place.".to_string(),
+                note: match along {
+                    Some(_) => "Each layer minus the one before it in its run, drawn at its own place.".to_string(),
+                    None => "Each layer minus the one before it, drawn at its own depth.".to_string(),
+                },
                 family: "the layers of the curve",
             },
         );
@@ -149,7 +152,8 @@ impl Comparison<'_> {
                     interval: Some((low, high)),
                 })
             };
-            let marks = rows.iter().filter_map(mark).collect();
+            let mut marks: Vec<Mark> = rows.iter().filter_map(mark).collect();
+            marks.sort_by(|a, b| a.place.total_cmp(&b.place));
             Curve::marked(curve(n), marks)
         };
         let labels = labels(along);
