@@ -228,10 +228,14 @@ pub fn outside_quotes(line: &str, sign: u8) -> bool {
 /// The bytes of a file of text.
 ///
 /// # Errors
-/// As [`read`], and if the file is UTF-16.
+/// As [`read`], and if the file is UTF-16: in no text of UTF-8 a byte is 0.
 pub fn read_text(path: &Path) -> io::Result<Vec<u8>> {
     let bytes = read(path)?;
-    if begins_utf16(&bytes) { Err(io::Error::new(io::ErrorKind::InvalidData, UTF16)) } else { Ok(bytes) }
+    if begins_utf16(&bytes) || bytes.contains(&0) {
+        Err(io::Error::new(io::ErrorKind::InvalidData, UTF16))
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// Files as they are found: what is checked first is what is read later.

@@ -11,6 +11,7 @@ mod word2vec_bin;
 
 pub use spelling::{Case, Join, Spelled, Spelling, missing, read_spelled};
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -21,6 +22,7 @@ use flate2::bufread::MultiGzDecoder;
 use crate::error::FileError;
 use crate::files;
 use crate::limits::{self, Unpacked};
+use crate::names;
 
 /// The formats of this build, in the order in which they are tried on a file's first bytes.
 pub const FORMATS: &[&VectorsFormat] =
@@ -237,12 +239,12 @@ impl<'a> Wanted<'a> {
     }
 
     fn contains(&self, word: &[u8]) -> bool {
-        self.words.contains_key(word)
+        self.words.contains_key(&*blanks_alike(word))
     }
 
     /// Keeps the vector of a wanted word, the first time; `unit` and `number` say where it stands (`line` 7).
     fn keep(&mut self, word: &[u8], vector: Vec<f32>, unit: &'static str, number: u64) {
-        let Some(found) = self.words.get_mut(word) else { return };
+        let Some(found) = self.words.get_mut(&*blanks_alike(word)) else { return };
         if found.vector.is_some() {
             found.again += 1;
         } else {
@@ -291,6 +293,16 @@ impl<'a> Wanted<'a> {
         }));
         let (words, dimensions, warnings) = (self.total, self.dimensions, self.warnings);
         WordVectors { format, words, dimensions, vectors, not_finite, warnings }
+    }
+}
+
+/// A word of a file with its blanks as those of names are ([`names::plain`]).
+fn blanks_alike(word: &[u8]) -> Cow<'_, [u8]> {
+    match str::from_utf8(word) {
+        Ok(text) if !word.is_ascii() && text.contains(names::is_blank) => {
+            Cow::Owned(text.replace(names::is_blank, " ").into_bytes())
+        }
+        _ => Cow::Borrowed(word),
     }
 }
 

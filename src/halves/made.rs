@@ -10,6 +10,7 @@ use super::HalvesError;
 use crate::arrays::{self, RsmFile, Told, is_own_rdms};
 use crate::error::FileError;
 use crate::files;
+use crate::matrices::is_diagonal;
 use crate::results::{read_json, write_json};
 
 /// The list's name.
@@ -44,20 +45,32 @@ impl Made {
     }
 }
 
-/// Whether a file may hold matrices that `semgpu similarity` wrote: as many rows as columns, and nothing else.
+/// Whether a file may hold matrices that `semgpu similarity` wrote, and nothing else: squares with the diagonal of correlations or
+/// of distances.
 pub fn may_be_rsms(out: &Path) -> bool {
     match RsmFile::of(out) {
         Ok(RsmFile::Hdf5) => is_own_rdms(out),
         Ok(RsmFile::Csv) => {
             let table = csv::ReaderBuilder::new().has_headers(false).from_path(out);
-            let rows = table.and_then(|table| table.into_records().collect::<Result<Vec<_>, _>>());
-            rows.is_ok_and(|rows| rows.len() > 1 && rows[0].len() == rows.len())
+            let rows = table.and_then(|table| table.into_records().collect::<Result<Vec<_>, _>>()).unwrap_or_default();
+            // Behind the names, where it has any.
+            let first = usize::from(rows.first().is_some_and(|row| row.get(0) == Some("")));
+            let on_diagonal = |n: usize| rows[n].get(n).and_then(|value| value.parse().ok()).is_some_and(is_diagonal);
+            first < rows.len() && rows[0].len() == rows.len() && (first..rows.len()).all(on_diagonal)
         }
         Ok(RsmFile::Npy | RsmFile::Npz | RsmFile::Safetensors) => {
-            let array = || arrays::open(out, None, &Told::default());
-            let is_square = |shape: &[usize]| matches!(shape, [.., rows, columns] if rows == columns);
-            arrays::names(out).is_ok_and(|names| names.len() == 1)
-                && array().is_ok_and(|array| is_square(array.shape()))
+            let is_one = arrays::names(out).is_ok_and(|names| names.len() == 1);
+            let array = arrays::open(out, None, &Told::default()).ok().filter(|_| is_one);
+            array.is_some_and(|array| match *array.shape() {
+                [rows, columns] | [_, rows, columns] if rows == columns && rows > 0 => {
+                    array.values().is_ok_and(|values| {
+                        values
+                            .chunks_exact(rows * rows)
+                            .all(|rsm| rsm.iter().step_by(rows + 1).copied().all(is_diagonal))
+                    })
+                }
+                _ => false,
+            })
         }
         Err(_) => false,
     }

@@ -236,6 +236,9 @@ fn a_manifest_in_utf_16_is_told() {
         let said =
             [Manifest::read(&path).unwrap_err().to_string(), crate::names::read_lines(&path).unwrap_err().to_string()];
         assert!(said.iter().all(|said| said.contains("manifest.csv: is UTF-16, expected UTF-8")), "{said:?}");
+        // Letters of which no byte is 0.
+        fs::write(&path, "мир\nдом\n".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()).unwrap();
+        assert!(crate::names::read_lines(&path).unwrap_err().to_string().contains("is UTF-16"));
     }
 }
 

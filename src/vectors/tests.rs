@@ -46,6 +46,12 @@ fn word2vec_binary(line_feeds: bool) -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn words_whose_blanks_end_no_line_are_found() {
+    let found = read_bytes("polar\u{a0}bear 1 2\ngrizzly 3 4\n".as_bytes(), &["polar bear"]).unwrap();
+    assert_eq!(found.vectors, [Some(vec![1.0, 2.0])]);
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();

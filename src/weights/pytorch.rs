@@ -162,8 +162,8 @@ fn check_pickles(path: &Path) -> Result<(), WeightsError> {
         file.take(bytes.min(MAX_PICKLE_BYTES)).read_to_end(&mut pickles).map_err(FileError::at(path))?;
     }
     if pickle::has_views_by_sign(&pickles) {
-        let found = "holds no plain tensors, but some whose sign PyTorch keeps apart (is_neg, is_conj)".to_string();
-        let remedy = "save them resolved: torch.save({k: v.resolve_conj().resolve_neg() for k, v in x.items()}, OUT)";
+        let found = "holds tensors whose sign PyTorch keeps apart (is_neg)".to_string();
+        let remedy = "save what their resolve_neg() gives";
         return Err(WeightsError::NoStateDict { path: path.into(), found, remedy });
     }
     if bytes > MAX_PICKLE_BYTES {

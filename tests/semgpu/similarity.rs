@@ -155,11 +155,11 @@ fn a_file_that_is_no_similarity_matrix_is_not_replaced() {
         assert!(said.contains("is there, and no similarity matrix, which would replace it"), "{said}");
         assert_eq!(std::fs::read_to_string(&out).unwrap(), "mine");
     }
-    for (out, shape) in [("mine.npy", &[6, 10][..]), ("groups.npy", &[2, 3, 5])] {
+    for (out, shape) in [("mine.npy", &[6, 10][..]), ("square.npy", &[6, 6]), ("maps.npy", &[3, 5, 2, 2])] {
         write_npy(Path::new(&at(out)), shape, &values[..shape.iter().product()]).unwrap();
         assert!(fail(&["similarity", &at("features.npy"), "--out", &at(out)], 2).contains(&format!("{out}: is there")));
     }
-    std::fs::write(at("mine.csv"), "a,b,c\n1,2,3\n").unwrap();
+    std::fs::write(at("mine.csv"), "name,score\nann,3\n").unwrap();
     assert!(fail(&["similarity", &at("features.npy"), "--out", &at("mine.csv")], 2).contains("mine.csv: is there"));
 }
 

@@ -43,8 +43,10 @@ fn is_truth(node: &Node) -> bool {
                 return true;
             }
             "CastLike" | "Where" => maker.input(1),
-            "Concat" | "Expand" | "Flatten" | "Gather" | "Identity" | "Reshape" | "Slice" | "Split" | "Squeeze"
-            | "Tile" | "Transpose" | "Trilu" | "Unsqueeze" => maker.input(0),
+            "Concat" | "Expand" | "Flatten" | "Gather" | "GatherElements" | "GatherND" | "Identity" | "Pad"
+            | "Reshape" | "Slice" | "Split" | "Squeeze" | "Tile" | "Transpose" | "Trilu" | "Unsqueeze" => {
+                maker.input(0)
+            }
             _ => None,
         };
     }
