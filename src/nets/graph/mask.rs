@@ -11,6 +11,14 @@ pub const ADDED: &str = "added";
 pub fn added(node: &Node) -> Result<Lowered, Refusal> {
     node.proto.int(ADDED).ok_or("its first output is left out")?;
     if is_truth(node) {
+        if let Ok(mask) = node.whole(0)
+            && mask
+                .values
+                .chunks(mask.shape.last().map_or(1, |&keys| keys.max(1)))
+                .any(|seen| seen.iter().all(|&seen| seen == 0))
+        {
+            return Err("a mask that hides all keys from a query, which is then left without a value".into());
+        }
         return Lowered::run(node.shape(0)?.to_vec(), &[0], |mut inputs| {
             let mask = inputs.remove(0);
             let shape = mask.shape.clone();

@@ -266,6 +266,14 @@ fn of_fused_operators_only_what_is_computed_is_taken() {
         d.set("Attention", &[&x, &x, &x, &mask], &[("q_num_heads", &[3]), ("kv_num_heads", &[3])])
     });
     assert!(said.contains("Attention (node \"node_v3\"): a mask of whole numbers, expected truth values"), "{said}");
+    // A query without a key.
+    let said = refusal(|d| {
+        let (x, mask) = (d.tokens("x"), d.whole(&(0..256).map(|n| i64::from(n / 16 != 3)).collect::<Vec<_>>()));
+        let mask = d.set("Cast", &[&mask], &[("to", &[9])]);
+        let mask = d.reshaped(&mask, &[16, 16]);
+        d.set("Attention", &[&x, &x, &x, &mask], &[("q_num_heads", &[3]), ("kv_num_heads", &[3])])
+    });
+    assert!(said.contains("a mask that hides all keys from a query"), "{said}");
 }
 
 #[test]
