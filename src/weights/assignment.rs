@@ -119,7 +119,9 @@ impl Assignment {
         let expected = parameters.iter().filter(|parameter| parameter.part.is_in(account.folded));
         let wanting = expected.filter(|parameter| !known.contains(&parameter.name));
         let wanting = wanting.flat_map(|parameter| &parameter.sources).filter_map(|(name, _)| modules(name).last());
-        let wanting: HashSet<&str> = wanting.collect();
+        // A module that holds what is there is the network, or more than its head.
+        let there: HashSet<&str> = own.iter().flat_map(|name| modules(name)).collect();
+        let wanting: HashSet<&str> = wanting.filter(|module| !there.contains(module)).collect();
         let is_head = |(name, shape): &(String, Vec<usize>)| {
             let is_in = |known: &HashSet<&str>| modules(name).any(|module| known.contains(module));
             shape.len() <= 2 && (is_in(&wanting) || behind.contains(name) && !is_in(&convolved))
@@ -294,6 +296,11 @@ mod tests {
         assert!(without(&[("se.weight", &[8, 64, 1, 1])]).is_none());
         let middle = [&[("gate.weight", &[8usize, 64][..])][..], &before].concat();
         assert!(Assignment::of(&parameters, &[], &listing(&middle)).without(&needless).is_none());
+        // A head that lies in the network's own module.
+        let inside = Names::torch("features").layer("projection", &[1000, 64], true, 1);
+        let adapted = [&[("features.lora", &[4usize, 64][..])][..], &before].concat();
+        let account = Assignment::of(&[self::parameters(), inside].concat(), &[], &listing(&adapted));
+        assert!(account.without(&["projection.weight", "projection.bias"].map(String::from)).is_none());
         let whole = without(&[("fc.weight", &[1000, 64]), ("fc.bias", &[1000])]);
         assert!(whole.is_none(), "nothing is wrong with it");
         // A parameter that is needed is missing.

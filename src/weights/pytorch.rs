@@ -39,7 +39,13 @@ const NO_DICT: &str = "Expected a dictionary at the root";
 /// How it says that a storage is described as the code of a module is, in files of PyTorch before 1.6.
 const OF_MODULE: &str = "storage persistent id has 4 fields";
 /// What it names of quantized tensors.
-const QUANTIZED: [&str; 3] = ["torch.QInt8Storage", "torch.QUInt8Storage", "torch.QInt32Storage"];
+const QUANTIZED: [&str; 5] = [
+    "torch.QInt8Storage",
+    "torch.QUInt8Storage",
+    "torch.QInt32Storage",
+    "torch.QUInt4x2Storage",
+    "torch.QUInt2x4Storage",
+];
 /// Where training scripts keep the weights beside optimizer and epoch.
 const WEIGHTS_KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 /// Where they keep averages of the weights over the training's last steps beside them.
@@ -66,6 +72,8 @@ pub struct Checkpoint {
     tensors: BTreeMap<String, Tensor>,
     /// The keys of the weights taken and of averages left, if the file has both.
     averages: Option<(&'static str, &'static str)>,
+    /// Whether those of all keys are taken, their keys before their names.
+    is_whole: bool,
 }
 
 impl Checkpoint {
@@ -108,10 +116,12 @@ impl Checkpoint {
             keys.iter().find_map(|&key| Some((key, reader(key)?)))
         };
         // Of several, network.prefix says which is meant.
-        let nested = under(&WEIGHTS_KEYS).filter(|(key, nested)| !is_twice(&whole, key, nested));
+        let nested = under(&WEIGHTS_KEYS);
         let averages = nested.as_ref().and_then(|(key, _)| Some((*key, under(&AVERAGES_KEYS)?.0)));
-        let tensors = sized(path, nested.map_or(whole, |(_, nested)| nested))?;
-        Ok(Self { path: path.into(), tensors, averages })
+        let taken = nested.filter(|(key, nested)| !is_twice(&whole, key, nested));
+        let is_whole = taken.is_none();
+        let tensors = sized(path, taken.map_or(whole, |(_, nested)| nested))?;
+        Ok(Self { path: path.into(), tensors, averages, is_whole })
     }
 }
 
@@ -189,14 +199,14 @@ impl WeightsFile for Checkpoint {
                 self.path.display()
             )
         };
-        self.averages.map(note).into_iter().collect()
+        self.averages.filter(|_| !self.is_whole).map(note).into_iter().collect()
     }
 
     fn averages(self: Box<Self>) -> Result<Box<dyn WeightsFile>, WeightsError> {
         let Some((_, key)) = self.averages else { return Err(WeightsError::NoAverages { path: self.path }) };
         let reader = PytorchReader::with_top_level_key(&self.path, key).map_err(|s| unreadable(&self.path, s))?;
         let tensors = sized(&self.path, reader)?;
-        Ok(Box::new(Self { path: self.path, tensors, averages: None }))
+        Ok(Box::new(Self { path: self.path, tensors, averages: None, is_whole: false }))
     }
 
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {
