@@ -188,7 +188,7 @@ const MUCH: u64 = 1 << 30;
 pub(super) fn of_matrices(matrices: usize, concepts: usize, network: &Memory) -> Option<String> {
     let bytes = (matrices * concepts * concepts * size_of::<f64>()) as u64;
     (bytes > MUCH.max(network.weights + network.activations)).then(|| {
-        format!("          {} matrices while they are tested, and up to twice as much beside them", Bytes(bytes))
+        format!("          {} matrices while they are tested, and one to four times as much beside them", Bytes(bytes))
     })
 }
 
