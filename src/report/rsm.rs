@@ -225,7 +225,7 @@ impl Matrices<'_> {
         let notes = Notes::wrapped(
             &format!(
                 "Pearson correlations of concepts{}.{}{} Each matrix has its own colour scale, from the 1st to the 99th \
-                 percentile; the diagonal is omitted.",
+                 percentile; entries on the diagonal are omitted.",
                 self.mean,
                 self.dot(),
                 self.order.said
