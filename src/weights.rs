@@ -82,6 +82,13 @@ pub trait WeightsFile {
     fn averages(self: Box<Self>) -> Result<Box<dyn WeightsFile>, WeightsError> {
         Err(WeightsError::NoAverages { path: self.path().into() })
     }
+    /// The same file with all of its tensors, where a part of them was taken for it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn whole(&self) -> Result<Option<Box<dyn WeightsFile>>, WeightsError> {
+        Ok(None)
+    }
     /// What is taken off the names that it has.
     fn prefix(&self) -> &str {
         ""

@@ -70,7 +70,7 @@ impl RsmFile {
 pub struct RsmsOut<'a> {
     /// The matrices, of the same concepts.
     pub rsms: Vec<&'a Rsm>,
-    /// Whether they are written as `[rsms, concepts, concepts]` even if there is one only.
+    /// Whether they are written as `[rsms, concepts, concepts]` even if there is one only, but for `.csv`.
     pub grouped: bool,
     /// What tells them apart, such as `group`: one text per matrix. For rsatoolbox.
     pub labels: Vec<(&'static str, Vec<String>)>,
@@ -91,7 +91,7 @@ pub fn write_rsms(path: &Path, out: &RsmsOut) -> Result<(), FileError> {
     let format = RsmFile::of(path).expect("the ending has been checked");
     let concepts = out.rsms[0].concepts();
     let mut shape = vec![concepts, concepts];
-    if out.grouped || out.rsms.len() > 1 {
+    if out.rsms.len() > 1 || out.grouped && format != RsmFile::Csv {
         shape.insert(0, out.rsms.len());
     }
     let value = |&r: &f64| if out.distances { 1.0 - r } else { r };

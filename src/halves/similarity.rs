@@ -75,7 +75,7 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
             continue;
         }
         let features = opened(path, request, progress)?;
-        if features.grouped && RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
+        if features.groups > 1 && RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
             return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: features.groups }));
         }
         if let Some(list) = words::list_beside(path).filter(|_| features.concept_lists.is_empty()) {

@@ -154,7 +154,8 @@ mod tests {
         let deit = r#"{"architecture": "deit_base_patch16_224", "pretrained_cfg": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}"#;
         assert!(of("config.json", deit, Preprocess::Tf).unwrap().contains("set values = \"imagenet\""));
         assert_eq!(of("config.json", deit, Preprocess::Torch), None);
-        let flat = r#"{"architecture": "deit_base_patch16_224", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}"#;
+        let flat =
+            r#"{"architecture": "deit_base_patch16_224", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}"#;
         assert!(of("config.json", flat, Preprocess::Tf).is_some_and(|said| said.contains("config.json")));
         assert_eq!(of("config.json", r#"{"architectures": ["ViTModel"], "hidden_size": 768}"#, Preprocess::Tf), None);
         let clip = r#"{"model_cfg": {}, "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}"#;

@@ -72,8 +72,8 @@ pub struct Checkpoint {
     tensors: BTreeMap<String, Tensor>,
     /// The keys of the weights taken and of averages left, if the file has both.
     averages: Option<(&'static str, &'static str)>,
-    /// Whether those of all keys are taken, their keys before their names.
-    is_whole: bool,
+    /// Whether nothing else of the file may be meant: all of it is taken, or the averages, which were asked for.
+    is_settled: bool,
 }
 
 impl Checkpoint {
@@ -119,13 +119,13 @@ impl Checkpoint {
         let nested = under(&WEIGHTS_KEYS);
         let averages = nested.as_ref().and_then(|(key, _)| Some((*key, under(&AVERAGES_KEYS)?.0)));
         let taken = nested.filter(|(key, nested)| !is_twice(&whole, key, nested));
-        let is_whole = taken.is_none();
+        let is_settled = taken.is_none();
         let tensors = sized(path, taken.map_or(whole, |(_, nested)| nested))?;
-        Ok(Self { path: path.into(), tensors, averages, is_whole })
+        Ok(Self { path: path.into(), tensors, averages, is_settled })
     }
 }
 
-/// Whether all tensors under a key are under another, too, which is none of averages: a teacher's, a best epoch's.
+/// Whether half of the tensors under a key at least are under another, too, which is none of averages: a teacher's, a best epoch's.
 fn is_twice(whole: &PytorchReader, key: &str, nested: &PytorchReader) -> bool {
     let mut copies = BTreeMap::<&str, usize>::new();
     let named = whole.tensors().keys().filter_map(|name| name.split_once('.'));
@@ -133,7 +133,7 @@ fn is_twice(whole: &PytorchReader, key: &str, nested: &PytorchReader) -> bool {
         *copies.entry(other).or_default() += 1;
     }
     let is_another = |other: &str| other != key && !AVERAGES_KEYS.contains(&other);
-    copies.into_iter().any(|(other, count)| is_another(other) && count == nested.len())
+    copies.into_iter().any(|(other, count)| is_another(other) && 2 * count >= nested.len())
 }
 
 /// The tensors, if the file can hold what they claim.
@@ -199,14 +199,23 @@ impl WeightsFile for Checkpoint {
                 self.path.display()
             )
         };
-        self.averages.filter(|_| !self.is_whole).map(note).into_iter().collect()
+        self.averages.filter(|_| !self.is_settled).map(note).into_iter().collect()
     }
 
     fn averages(self: Box<Self>) -> Result<Box<dyn WeightsFile>, WeightsError> {
         let Some((_, key)) = self.averages else { return Err(WeightsError::NoAverages { path: self.path }) };
         let reader = PytorchReader::with_top_level_key(&self.path, key).map_err(|s| unreadable(&self.path, s))?;
         let tensors = sized(&self.path, reader)?;
-        Ok(Box::new(Self { path: self.path, tensors, averages: None, is_whole: false }))
+        Ok(Box::new(Self { path: self.path, tensors, averages: None, is_settled: true }))
+    }
+
+    fn whole(&self) -> Result<Option<Box<dyn WeightsFile>>, WeightsError> {
+        if self.is_settled {
+            return Ok(None);
+        }
+        let reader = PytorchReader::new(&self.path).map_err(|source| unreadable(&self.path, source))?;
+        let tensors = sized(&self.path, reader)?;
+        Ok(Some(Box::new(Self { path: self.path.clone(), tensors, averages: None, is_settled: true })))
     }
 
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {

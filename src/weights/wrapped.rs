@@ -60,23 +60,21 @@ pub fn of_network(
             None => Ok(file),
         };
     }
+    // Another copy of the weights than the one that was taken is told by its prefix.
+    let others = match prefix {
+        Some(asked) if own_of(&*file, asked).is_none() => file.whole()?,
+        _ => None,
+    };
+    let file = others.unwrap_or(file);
     let whole = file.prefix().to_string();
     let tensors = file.tensors();
     let copies = prefixes(&tensors, forms);
     let said = |own: &str| format!("{whole}{own}").trim_end_matches('.').to_string();
     let own = match (prefix, copies.len()) {
-        (Some(asked), _) => {
-            let asked = asked.trim_end_matches('.');
-            let begins = |own: &str| tensors.iter().any(|(name, _)| name.starts_with(own));
-            let own =
-                [asked.strip_prefix(&whole), (asked == said("")).then_some(""), Some(asked)].into_iter().flatten();
-            let mut own = own.map(|own| if own.is_empty() { String::new() } else { format!("{own}.") });
-            own.find(|own| begins(own)).ok_or_else(|| {
-                let names =
-                    tensors.iter().take(3).map(|(name, _)| format!("{whole}{name}")).collect::<Vec<_>>().join(", ");
-                WeightsError::Prefix { path: file.path().into(), prefix: asked.to_string(), names }
-            })?
-        }
+        (Some(asked), _) => own_of(&*file, asked).ok_or_else(|| {
+            let names = tensors.iter().take(3).map(|(name, _)| format!("{whole}{name}")).collect::<Vec<_>>().join(", ");
+            WeightsError::Prefix { path: file.path().into(), prefix: asked.trim_end_matches('.').to_string(), names }
+        })?,
         (None, 0) => return Ok(file),
         (None, 1) => copies.first().cloned().unwrap_or_default(),
         (None, _) => {
@@ -106,6 +104,15 @@ pub fn of_network(
         return Ok(file);
     }
     Ok(Box::new(Wrapped { file, prefix: format!("{whole}{own}"), own, beside }))
+}
+
+/// What the names of a file begin with where the user asked for those that begin with `asked` in it; none if none does.
+fn own_of(file: &dyn WeightsFile, asked: &str) -> Option<String> {
+    let (whole, tensors, asked) = (file.prefix(), file.tensors(), asked.trim_end_matches('.'));
+    let is_all = asked == whole.trim_end_matches('.');
+    let own = [asked.strip_prefix(whole), is_all.then_some(""), Some(asked)].into_iter().flatten();
+    let mut own = own.map(|own| if own.is_empty() { String::new() } else { format!("{own}.") });
+    own.find(|own| tensors.iter().any(|(name, _)| name.starts_with(own)))
 }
 
 /// What names begin with under which half of a form's parameters are at least, in their shapes. Names are cut at dots. Of
@@ -192,6 +199,10 @@ impl WeightsFile for Wrapped {
 
     fn averages(self: Box<Self>) -> Result<Box<dyn WeightsFile>, WeightsError> {
         self.file.averages().map(unwrap)
+    }
+
+    fn whole(&self) -> Result<Option<Box<dyn WeightsFile>>, WeightsError> {
+        self.file.whole()
     }
 
     fn graph(&self) -> Option<&graph::Graph> {

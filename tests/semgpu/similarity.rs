@@ -155,6 +155,9 @@ fn a_file_that_is_no_similarity_matrix_is_not_replaced() {
         assert!(said.contains("is there, and no similarity matrix, which would replace it"), "{said}");
         assert_eq!(std::fs::read_to_string(&out).unwrap(), "mine");
     }
+    // One group is one matrix.
+    write_npy(Path::new(&at("one.npy")), &[1, 6, 10], &values).unwrap();
+    succeed(&["similarity", &at("one.npy"), "--out", &at("group.csv")]);
     for (out, shape) in [("mine.npy", &[6, 10][..]), ("square.npy", &[6, 6]), ("maps.npy", &[3, 5, 2, 2])] {
         write_npy(Path::new(&at(out)), shape, &values[..shape.iter().product()]).unwrap();
         assert!(fail(&["similarity", &at("features.npy"), "--out", &at(out)], 2).contains(&format!("{out}: is there")));

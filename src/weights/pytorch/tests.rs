@@ -182,7 +182,12 @@ fn averages_are_taken_when_asked_for() {
     assert_eq!(open.read("a").unwrap(), [1.0, 2.0]);
     let note = &open.notes()[0];
     assert!(note.contains("under \"state_dict\" are taken, not their averages under \"state_dict_ema\""), "{note}");
+    let names = |file: &dyn WeightsFile| file.tensors().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let whole = open.whole().unwrap().unwrap();
+    assert_eq!(names(whole.as_ref()), ["state_dict.a", "state_dict_ema.a"]);
+    assert!(whole.whole().unwrap().is_none());
     let mut averages = open.averages().unwrap();
+    assert!(averages.whole().unwrap().is_none(), "they were asked for");
     assert_eq!((averages.read("a").unwrap(), averages.notes().len()), (vec![3.0, 4.0], 0));
     let none =
         crate::weights::fixtures::open(&super::super::fixtures::bytes("tiny.pth")).unwrap().averages().err().unwrap();
