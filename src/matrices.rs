@@ -19,7 +19,7 @@ pub use self::checks::{check_rsm, is_diagonal, is_matrix};
 pub use self::error::MatrixError;
 use self::found::{CONDENSED, Found, SQUARE, of_axes, of_pairs};
 pub use self::naming::{Unnaming, named};
-pub use self::order::{along, by, natural, sorted};
+pub use self::order::{natural, numbers, ordered_by, sorted};
 use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;

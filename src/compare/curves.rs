@@ -203,9 +203,9 @@ fn in_order(curves: &[Curve]) -> Vec<String> {
             }
         }
     }
-    let rises = |curve: &Curve| matrices::along(&names(curve)).is_some_and(|values| values.is_sorted());
-    match matrices::along(&layers).filter(|_| curves.iter().all(rises)) {
-        Some(values) => matrices::by(&values, layers),
+    let rises = |curve: &Curve| matrices::numbers(&names(curve)).is_some_and(|values| values.is_sorted());
+    match matrices::numbers(&layers).filter(|_| curves.iter().all(rises)) {
+        Some(values) => matrices::ordered_by(&values, layers),
         None => layers,
     }
 }

@@ -5,14 +5,14 @@
 pub fn sorted<T>(mut layers: Vec<T>, name: impl Fn(&T) -> String) -> Vec<T> {
     layers.sort_by_cached_key(|layer| natural(&name(layer)));
     let names: Vec<String> = layers.iter().map(name).collect();
-    match along(&names).filter(|values| values.iter().any(|&value| value < 0.0)) {
-        Some(values) => by(&values, layers),
+    match numbers(&names).filter(|values| values.iter().any(|&value| value < 0.0)) {
+        Some(values) => ordered_by(&values, layers),
         None => layers,
     }
 }
 
 /// The layers in the order of their `values`.
-pub fn by<T>(values: &[f64], layers: Vec<T>) -> Vec<T> {
+pub fn ordered_by<T>(values: &[f64], layers: Vec<T>) -> Vec<T> {
     let mut placed: Vec<(&f64, T)> = values.iter().zip(layers).collect();
     placed.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     placed.into_iter().map(|(_, layer)| layer).collect()
@@ -38,7 +38,7 @@ pub fn natural(name: &str) -> String {
 }
 
 /// The values of names that are numbers with one unit, or with none; else none.
-pub fn along(names: &[String]) -> Option<Vec<f64>> {
+pub fn numbers(names: &[String]) -> Option<Vec<f64>> {
     let all: Vec<(f64, &str)> = names.iter().map(|name| number(name)).collect::<Option<_>>()?;
     let unit = all.first()?.1;
     all.into_iter().map(|(value, other)| (other == unit).then_some(value)).collect()
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn names_along_an_axis_are_numbers_with_one_unit() {
-        let values = |names: &[&str]| along(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+        let values = |names: &[&str]| numbers(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
         assert_eq!(values(&["0.1 s", "0.15 s", "0.2s", "1e1 s"]), Some(vec![0.1, 0.15, 0.2, 10.0]));
         assert_eq!(values(&["50 ms", "1 s"]), None);
         assert_eq!(values(&["0.1-0.2 s", "0.15-0.25 s"]), None);

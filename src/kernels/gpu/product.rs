@@ -385,18 +385,22 @@ pub fn spans(tiles: usize, steps: usize) -> (usize, usize) {
 pub const PARTIAL: u32 = 3;
 
 /// Values of weights as [`pack`] lays them out, without where the taps lie.
-pub fn packed([out, channels, height, width]: [usize; 4], groups: usize) -> usize {
-    let (columns, depth) =
-        ((out / groups).next_multiple_of(COLUMNS), (channels * height * width).next_multiple_of(DEPTH));
+pub fn packed(shape: [usize; 4], groups: usize) -> usize {
+    let [depth, columns] = padded(shape, groups);
     groups.saturating_mul(depth).saturating_mul(columns)
+}
+
+/// Taps and outputs of a group, with those of 0 that fill tiles.
+fn padded([out, channels, height, width]: [usize; 4], groups: usize) -> [usize; 2] {
+    [(channels * height * width).next_multiple_of(DEPTH), (out / groups).next_multiple_of(COLUMNS)]
 }
 
 /// Weights as `convolution` reads them: `[groups, depth, columns]` with taps in the order (row, column, channel), then
 /// where each tap lies, `[depth]` of (channel, row, column, 0).
-pub fn pack(weight: &[f32], [out, channels, height, width]: [usize; 4], groups: usize, window: Window) -> Vec<f32> {
-    let outputs = out / groups;
-    let (columns, taps) = (outputs.next_multiple_of(COLUMNS), channels * height * width);
-    let depth = taps.next_multiple_of(DEPTH);
+pub fn pack(weight: &[f32], shape: [usize; 4], groups: usize, window: Window) -> Vec<f32> {
+    let [out, channels, height, width] = shape;
+    let (outputs, taps) = (out / groups, channels * height * width);
+    let [depth, columns] = padded(shape, groups);
     // (channel, row, column) of a tap.
     let place = |tap: usize| [tap % channels, tap / channels / width, tap / channels % width];
     let mut packed = vec![0.0; groups * depth * columns];

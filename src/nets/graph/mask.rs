@@ -38,11 +38,10 @@ fn is_truth(node: &Node) -> bool {
     // No chain of nodes is longer.
     for _ in 0..=node.model.nodes.len() {
         let Some(value) = name else { return false };
-        if let Some(constant) = node.model.constants.iter().find(|constant| constant.name == value) {
+        if let Some(constant) = node.model.constant(value) {
             return constant.is_float() == Err("BOOL");
         }
-        let mut nodes = node.model.nodes.iter();
-        let Some(maker) = nodes.find(|maker| maker.output.iter().any(|output| output == value)) else { return false };
+        let Some(maker) = node.model.maker(value) else { return false };
         name = match maker.op_type.as_str() {
             "Cast" => return maker.int("to") == Some(BOOL),
             "ConstantOfShape" => return maker.tensor("value").is_some_and(|value| i64::from(value.data_type) == BOOL),

@@ -72,10 +72,10 @@ pub fn dequantize(node: &Node) -> Result<Lowered, Refusal> {
 fn zero_point_type<'a>(node: &Node<'a>) -> Option<&'a str> {
     let mut name = node.proto.input(2)?;
     loop {
-        if let Some(constant) = node.model.constants.iter().find(|constant| constant.name == name) {
+        if let Some(constant) = node.model.constant(name) {
             return constant.is_float().err();
         }
-        let maker = node.model.nodes.iter().find(|maker| maker.output.iter().any(|output| output == name))?;
+        let maker = node.model.maker(name)?;
         match maker.op_type.as_str() {
             "Cast" => return type_name(maker.int("to")?),
             "Identity" => name = maker.input(0)?,

@@ -300,13 +300,16 @@ mod tests {
         assert!(!one.contains("compare.csv") && !one.contains("sideways") && two.contains("sideways"));
     }
 
+    /// A curve of each network, called as it is.
+    fn overlays(networks: &[Vec<AccuracyRow>]) -> Vec<Overlay<'_>> {
+        let named = networks.iter().map(|rows| (&rows[0].network, rows));
+        named.map(|(network, rows)| Overlay { name: network, run: network, rows, null: None }).collect()
+    }
+
     #[test]
     fn a_difference_is_drawn_at_its_layer() {
         let networks = ["vgg16", "c"].map(|network| rows(network, &["x", "y"].map(String::from), &["GloVe"]));
-        let curves: Vec<Overlay> = networks
-            .iter()
-            .map(|rows| Overlay { name: &rows[0].network, run: &rows[0].network, rows, null: None })
-            .collect();
+        let curves = overlays(&networks);
         let record = record(&[], Generalise::Concepts);
         // The other layer has no counterpart.
         let drawn = |layer: &str| {
@@ -322,10 +325,7 @@ mod tests {
     #[test]
     fn places_along_an_axis_stand_at_their_names() {
         let networks = ["vgg16", "c"].map(|network| rows(network, &["x", "y"].map(String::from), &["GloVe"]));
-        let curves: Vec<Overlay> = networks
-            .iter()
-            .map(|rows| Overlay { name: &rows[0].network, run: &rows[0].network, rows, null: None })
-            .collect();
+        let curves = overlays(&networks);
         let between = ["x", "y"].map(|layer| difference(["vgg16", "c"], layer, 0.1, 0.01));
         for unordered in [false, true] {
             let layers = ["before", "x", "y"].map(String::from).to_vec();

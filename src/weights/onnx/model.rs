@@ -85,6 +85,16 @@ impl Model {
         })
     }
 
+    /// The stored tensor that a name is of.
+    pub fn constant(&self, name: &str) -> Option<&Constant> {
+        self.constants.iter().find(|constant| constant.name == name)
+    }
+
+    /// The node that computes the value that a name is of.
+    pub fn maker(&self, name: &str) -> Option<&NodeProto> {
+        self.nodes.iter().find(|node| node.output.iter().any(|output| output == name))
+    }
+
     /// The model's file, and those beside it that hold values.
     pub fn files(&self) -> Vec<PathBuf> {
         files(&self.path, &self.constants)
