@@ -5,6 +5,7 @@
 //! and `{module}.bias`, `.running_mean`, `.running_var`, whatever the file calls them.
 
 mod constant;
+mod foreign;
 mod layers;
 pub(crate) mod model;
 mod names;

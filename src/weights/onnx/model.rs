@@ -7,6 +7,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::constant::{Constant, Home};
+use super::foreign;
 use super::proto::{self, ModelProto, NodeProto, ValueInfoProto};
 use crate::error::FileError;
 use crate::files;
@@ -42,17 +43,21 @@ impl Model {
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let bytes = Bytes::from(files::read(path).map_err(FileError::at(path))?);
         let home = Home { path, bytes: &bytes };
+        let no_model = |problem: String| match foreign::told(path, &bytes) {
+            Some(problem) => WeightsError::Graph { path: path.into(), problem },
+            None => home.damaged(problem),
+        };
         match proto::parts(&bytes) {
-            None => return Err(home.damaged("not a whole ONNX model".into())),
+            None => return Err(no_model("not a whole ONNX model".into())),
             Some(parts) if parts > GRAPH_PARTS => {
                 return Err(home.damaged(format!("a graph of {parts} parts or more, expected at most {GRAPH_PARTS}")));
             }
             Some(_) => {}
         }
         // Decoded from `Bytes`, values are parts of it and not copied.
-        let model = ModelProto::decode(bytes.clone())
-            .map_err(|error| home.damaged(format!("not a whole ONNX model ({error})")))?;
-        let mut graph = model.graph.ok_or_else(|| home.damaged("no graph, expected an ONNX model".into()))?;
+        let model =
+            ModelProto::decode(bytes.clone()).map_err(|error| no_model(format!("not a whole ONNX model ({error})")))?;
+        let mut graph = model.graph.ok_or_else(|| no_model("no graph, expected an ONNX model".into()))?;
 
         let mut constants = Vec::new();
         for tensor in graph.initializer {
