@@ -93,7 +93,7 @@ pub enum WeightsError {
         source: serde_json::Error,
     },
     /// A tensor of another type than floating-point numbers.
-    #[error("{}: {tensor} is of type {found}, expected F64, F32, F16 or BF16", path.display())]
+    #[error("{}: {tensor} is of type {found}, expected F64, F32, F16 or BF16{}", path.display(), wider(found))]
     Type {
         /// The file.
         path: PathBuf,
@@ -239,6 +239,15 @@ fn first(reasons: &[String]) -> String {
         text += &format!("; and {} more", reasons.len() - SHOWN);
     }
     text
+}
+
+/// What to do with floating-point numbers of eight bits.
+fn wider(found: &str) -> &'static str {
+    if found.starts_with("F8") {
+        "; save it wider, by safetensors.torch: save_file({k: v.float() for k, v in load_file(FILE).items()}, OUT)"
+    } else {
+        ""
+    }
 }
 
 /// What to do with weights in several files of this ending.

@@ -30,6 +30,10 @@ const LEGACY_MAGIC_BYTES: usize = 64;
 const MAX_PICKLE_BYTES: u64 = 4 << 20;
 /// What to do with NumPy's arrays, whose values stand in the pickle.
 const ARRAYS: &str = "of arrays of NumPy make tensors: torch.save({k: torch.as_tensor(v) for k, v in x.items()}, OUT)";
+/// What to do where a file holds something else.
+const STATE_DICT: &str = "save the one that is the network's: torch.save(x.state_dict(), OUT)";
+/// What to do with tensors that are no plain arrays of floating-point numbers.
+const DENSE: &str = "save them dense, in float32: torch.save({k: v.to_dense().float() for k, v in x.items()}, OUT)";
 /// Where tar archives say what they are.
 const TAR_MAGIC_AT: usize = 257;
 /// What files of PyTorch before 1.6 begin with: the number, the version, the machine, the tensors, their storages' keys.
@@ -46,6 +50,9 @@ const QUANTIZED: [&str; 5] = [
     "torch.QUInt4x2Storage",
     "torch.QUInt2x4Storage",
 ];
+/// How it says that it reads no tensors of a kind, such as sparse ones or those of eight bits, or none in an object of a class;
+/// then the name in quotes.
+const OTHER_KIND: &str = "unsupported Python type '";
 /// Where training scripts keep the weights beside optimizer and epoch.
 const WEIGHTS_KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 /// Where they keep averages of the weights over the training's last steps beside them.
@@ -92,10 +99,7 @@ impl Checkpoint {
         let whole = PytorchReader::new(path).map_err(|source| match &source {
             PytorchError::InvalidFormat(problem) if problem.starts_with(NO_DICT) => {
                 let found = problem.rsplit(' ').next().unwrap_or_default();
-                no_state_dict(
-                    format!("holds a Python {found}"),
-                    "save the one that is the network's: torch.save(x.state_dict(), OUT)",
-                )
+                no_state_dict(format!("holds a Python {found}"), STATE_DICT)
             }
             _ if source.to_string().contains(OF_MODULE) => no_state_dict(
                 "holds a whole module, as PyTorch before 1.6 saved it".to_string(),
@@ -105,7 +109,16 @@ impl Checkpoint {
                 "holds quantized weights".to_string(),
                 "save those of the network before it is quantized, or export it to ONNX (network.file)",
             ),
-            _ => unreadable(path, source),
+            _ => match source.to_string().split_once(OTHER_KIND) {
+                Some((_, rest)) => {
+                    let kind = rest.split('\'').next().unwrap_or_default();
+                    // `torch._utils._rebuild_sparse_tensor`, `torch.float8_e5m2`; `torch.optim.sgd.SGD`.
+                    let is_tensor =
+                        kind.contains("_rebuild_") || kind.starts_with("torch.") && kind.matches('.').count() == 1;
+                    no_state_dict(format!("holds tensors in {kind}"), if is_tensor { DENSE } else { STATE_DICT })
+                }
+                None => unreadable(path, source),
+            },
         })?;
         if whole.is_empty() {
             return Err(no_state_dict("holds no tensors".to_string(), ARRAYS));

@@ -117,6 +117,12 @@ mod tests {
     }
 
     #[test]
+    fn eight_bits_are_to_be_saved_wider() {
+        let message = opened(&written(Dtype::F8_E4M3, &[0; 4])).unwrap().read("a").unwrap_err().to_string();
+        assert!(message.contains("a is of type F8_E4M3, expected F64") && message.contains("v.float()"), "{message}");
+    }
+
+    #[test]
     fn tensors_longer_than_a_piece_are_read_whole() {
         let values: Vec<f32> = (0..PIECE_BYTES / 4 + 3).map(|v| v as f32).collect();
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();

@@ -210,6 +210,18 @@ fn what_is_no_state_dict_is_called_what_it_is() {
         b"\x80\x02}X\x01\0\0\0a((X\x07\0\0\0storagectorch\nQInt8Storage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x01tQs.",
     ));
     assert!(message.contains("holds quantized weights, expected a state dict; save those of the network"), "{message}");
+    // {"a": a sparse tensor}, and one of complex numbers
+    for (storage, kind) in
+        [("FloatStorage", "torch._utils._rebuild_sparse_tensor"), ("ComplexFloatStorage", "torch.Comp")]
+    {
+        let begin = &b"\x80\x02}X\x01\0\0\0actorch._utils\n_rebuild_sparse_tensor\n((X\x07\0\0\0storagectorch\n"[..];
+        let end = b"\nX\x01\0\0\x000X\x03\0\0\0cpuK\x01tQtRs.";
+        let message = refusal(&with_pickle(&[begin, storage.as_bytes(), end].concat()));
+        assert!(
+            message.contains(&format!("holds tensors in {kind}")) && message.contains("to_dense().float()"),
+            "{message}"
+        );
+    }
     let message = refusal(&unpacked(WHOLE));
     assert!(
         message.contains("holds a whole module, as PyTorch before 1.6 saved it, expected a state dict"),
