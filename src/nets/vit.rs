@@ -58,14 +58,14 @@ pub const B32: Network = Network {
 pub const DEIT_T16: Network = Network {
     name: "deit_t16",
     forms: &[Form { name: "timm", draw: || draw(&Size { width: 192, heads: 3, ..BASE_16 }, &DEIT_FORM) }],
-    look_alikes: DEIT_OF_TRANSFORMERS,
+    look_alikes: NO_DEIT,
     ..B16
 };
 /// The registry entry of DeiT-S/16.
 pub const DEIT_S16: Network = Network {
     name: "deit_s16",
     forms: &[Form { name: "timm", draw: || draw(&Size { width: 384, heads: 6, ..BASE_16 }, &DEIT_FORM) }],
-    look_alikes: DEIT_OF_TRANSFORMERS,
+    look_alikes: NO_DEIT,
     ..B16
 };
 /// The registry entry of CLIP's ViT-B/32 (Radford et al. 2021).
@@ -138,11 +138,18 @@ const HUGGING_FACE_MASK: Ignored = Ignored { prefix: "embeddings.mask_token", ..
 const DINOV2_MASK: Ignored = Ignored { prefix: "dinov2.embeddings.mask_token", ..MASK };
 const DINOV2_HEAD: Ignored = Ignored { prefix: "classifier.", suffix: "", why: "is a head, which the network has not" };
 const DINOV2_TIMM_HEAD: Ignored = Ignored { prefix: "head.", ..DINOV2_HEAD };
-const DEIT_OF_TRANSFORMERS: &[LookAlike] = &[LookAlike {
-    tensor: "layernorm_before",
-    what: "it has Transformers' names, which are not read; export the model to ONNX and run that: network.file, or bring the \
-           weights of timm or Facebook",
-}];
+const NO_DEIT: &[LookAlike] = &[
+    LookAlike {
+        tensor: "layernorm_before",
+        what: "it has Transformers' names, which are not read; export the model to ONNX and run that: network.file, or bring the \
+               weights of timm or Facebook",
+    },
+    LookAlike {
+        tensor: "dist_token",
+        what: "it is distilled, with a second token in every block, another network; export the model to ONNX and run that: \
+               network.file, or bring the weights of the one that is not distilled",
+    },
+];
 const WITH_REGISTERS: &[LookAlike] = &[
     LookAlike { tensor: "register_tokens", what: REGISTERS },
     // timm's.

@@ -1,9 +1,10 @@
 //! Which tensor of a weights file fills which parameter.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use super::{Parameter, Part, Transform, WeightsError, WeightsFile, placement};
-use crate::wording::shell;
+use crate::wording::{counted, shell};
 
 /// The full account of a weights file against a network's parameters: nothing is left out on either side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,9 +17,9 @@ pub struct Assignment {
     pub misshapen: Vec<Misshapen>,
     /// Tensors that belong to no parameter, with their shapes.
     pub unused: Vec<(String, Vec<usize>)>,
-    /// Whether those are of dense layers as another head's are: in the place of the one that is not there, or behind all that
-    /// is assigned and in no module with a convolution that is.
-    pub unused_behind: bool,
+    /// Whether those are of dense layers as another head's are: in the place of the one that is not there; in a module of their
+    /// own that is called as heads are; in a file of Keras, which keeps the order of layers, behind all that is assigned.
+    pub of_another_head: bool,
     /// Tensors that the network knowingly does without, and why.
     pub ignored: Vec<(String, &'static str)>,
     /// Whether the exporter folded batch normalization into the convolutions.
@@ -28,6 +29,35 @@ pub struct Assignment {
     /// Where the file's computation graph is not the network's, one sentence each.
     pub contradictions: Vec<String>,
 }
+
+/// Why tensors of a head are left out that is not the network's.
+const OTHER_HEAD: &str = "of another head, which no layer wanted needs";
+/// What the names of heads' modules are made of. A name that is none of them may be of anything before the head.
+const HEADS: [&str; 19] = [
+    "head",
+    "fc",
+    "class",
+    "cls",
+    "linear",
+    "dense",
+    "mlp",
+    "proj",
+    "pred",
+    "prototype",
+    "logit",
+    "softmax",
+    "score",
+    "task",
+    "regress",
+    "pooler",
+    "out",
+    "last",
+    "final",
+];
+/// What is in names of modules that change what the layers before the head give, whatever else they are called.
+const ADAPTERS: [&str; 4] = ["adapt", "lora", "prompt", "token"];
+/// What stands between layer and variable in names of Keras, and in no others.
+const OF_KERAS: char = '/';
 
 /// Tensors that weights files hold and a network knowingly does without.
 #[derive(Clone, Copy, Debug)]
@@ -113,8 +143,6 @@ impl Assignment {
         let own: HashSet<&String> = account.assigned.iter().map(|assigned| &assigned.tensor).collect();
         let behind = tensors.iter().rposition(|(name, _)| own.contains(name)).map_or(0, |last| last + 1);
         let behind: HashSet<&String> = tensors[behind..].iter().map(|(name, _)| name).collect();
-        let convolutions = tensors.iter().filter(|(name, shape)| shape.len() > 2 && own.contains(name));
-        let convolved: HashSet<&str> = convolutions.flat_map(|(name, _)| modules(name)).collect();
         let known: HashSet<&String> = account.assigned.iter().map(|assigned| &assigned.parameter).collect();
         let expected = parameters.iter().filter(|parameter| parameter.part.is_in(account.folded));
         let wanting = expected.filter(|parameter| !known.contains(&parameter.name));
@@ -123,10 +151,11 @@ impl Assignment {
         let there: HashSet<&str> = own.iter().flat_map(|name| modules(name)).collect();
         let wanting: HashSet<&str> = wanting.filter(|module| !there.contains(module)).collect();
         let is_head = |(name, shape): &(String, Vec<usize>)| {
-            let is_in = |known: &HashSet<&str>| modules(name).any(|module| known.contains(module));
-            shape.len() <= 2 && (is_in(&wanting) || behind.contains(name) && !is_in(&convolved))
+            let in_place = modules(name).any(|module| wanting.contains(module));
+            let named = modules(name).next().is_some_and(|module| !there.contains(module) && is_called_head(module));
+            shape.len() <= 2 && (in_place || named || name.contains(OF_KERAS) && behind.contains(name))
         };
-        account.unused_behind = account.unused.iter().all(is_head);
+        account.of_another_head = account.unused.iter().all(is_head);
         account
     }
 
@@ -134,16 +163,24 @@ impl Assignment {
     /// parameters only; none if nothing is wrong, or more is.
     pub fn without(mut self, parameters: &[String]) -> Option<Self> {
         const SHAPE: &str = "another shape, and no layer wanted needs it";
-        const HEAD: &str = "of another head, which no layer wanted needs";
         let wanting = self.misshapen.iter().map(|misshapen| &misshapen.parameter);
         let mut wanting = wanting.chain(self.missing.iter().map(|(parameter, _)| parameter)).peekable();
-        if wanting.peek().is_none() || !wanting.all(|parameter| parameters.contains(parameter)) || !self.unused_behind {
+        if wanting.peek().is_none() || !wanting.all(|parameter| parameters.contains(parameter)) || !self.of_another_head
+        {
             return None;
         }
         self.missing.clear();
         self.ignored.extend(self.misshapen.drain(..).map(|misshapen| (misshapen.tensor, SHAPE)));
-        self.ignored.extend(self.unused.drain(..).map(|(tensor, _)| (tensor, HEAD)));
+        self.ignored.extend(self.unused.drain(..).map(|(tensor, _)| (tensor, OTHER_HEAD)));
         self.is_complete().then_some(self)
+    }
+
+    /// What the user should know: which tensors of the file at `path` were taken for another head's.
+    pub fn note(&self, path: &Path) -> Option<String> {
+        let left = self.ignored.iter().filter(|(_, why)| *why == OTHER_HEAD);
+        let left: Vec<&str> = left.map(|(tensor, _)| tensor.as_str()).collect();
+        let (first, count) = (left.first()?, counted(left.len(), "tensor"));
+        Some(format!("{}: left out, {OTHER_HEAD}: {count} such as {first}", path.display()))
     }
 
     /// Whether every parameter has its tensor and every tensor that is not ignored its parameter.
@@ -191,6 +228,14 @@ impl Assignment {
 /// The modules that a tensor is in by its name, the outermost first.
 fn modules(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('.').map(|(dot, _)| &name[..dot])
+}
+
+/// Whether a module is called as heads are: `fc_norm`, `last_linear`, `projection_head`.
+fn is_called_head(module: &str) -> bool {
+    let module = module.to_lowercase();
+    let mut words = module.split(|sign: char| !sign.is_ascii_alphabetic());
+    let is_head = |word: &str| HEADS.iter().any(|head| word.starts_with(head) || word.ends_with(head));
+    !ADAPTERS.iter().any(|part| module.contains(part)) && words.any(is_head)
 }
 
 /// Without a tensor of any batch normalization: whether it is folded into the convolutions, whose weights and biases are
@@ -287,15 +332,34 @@ mod tests {
         assert_eq!(without(&[]).unwrap().assigned.len(), 2);
         let found = without(&[("fc.0.weight", &[32, 64]), ("fc.0.bias", &[32]), ("fc.2.weight", &[10, 32])]).unwrap();
         assert_eq!(found.ignored[2], ("fc.2.weight".to_string(), "of another head, which no layer wanted needs"));
-        // In the place of the head, whatever the order of names; and not beside a convolution.
+        // In the place of the head, or under another head's name, whatever the order of names; and not beside a convolution.
         let first = [&[("fc.0.weight", &[32usize, 64][..]), ("fc.2.weight", &[10, 32])][..], &before].concat();
         let found = Assignment::of(&parameters, &[], &listing(&first)).without(&needless).unwrap();
         assert_eq!(found.ignored[0], ("fc.0.weight".to_string(), "of another head, which no layer wanted needs"));
         assert!(without(&[("features.0.gate.weight", &[8, 64])]).is_none());
         // What is in the middle, or a convolution, may change what the layers before are.
         assert!(without(&[("se.weight", &[8, 64, 1, 1])]).is_none());
-        let middle = [&[("gate.weight", &[8usize, 64][..])][..], &before].concat();
-        assert!(Assignment::of(&parameters, &[], &listing(&middle)).without(&needless).is_none());
+        for (name, is_head) in [
+            ("classifier.weight", true),
+            ("head_dist.weight", true),
+            ("fc_norm.weight", true),
+            ("LinearHead.0.weight", true),
+            ("prompt_embeddings", false),
+            ("prompt_proj.weight", false),
+            ("adapter_mlp.weight", false),
+            ("gate.weight", false),
+            ("norm_pre.weight", false),
+            // Keras' order is that of the layers.
+            ("top/kernel", true),
+        ] {
+            let other = [(name, &[8usize, 64][..])];
+            let account = |tensors: &[&[_]]| Assignment::of(&parameters, &[], &listing(&tensors.concat()));
+            let behind = account(&[&before[..], &other]).without(&needless);
+            assert_eq!(behind.is_some(), is_head, "{name} behind");
+            let first = account(&[&other[..], &before]).without(&needless);
+            assert_eq!(first.is_some(), is_head && !name.contains(OF_KERAS), "{name} first");
+            assert_eq!(behind.and_then(|account| account.note(Path::new("a.pth"))).is_some(), is_head);
+        }
         // A head that lies in the network's own module.
         let inside = Names::torch("features").layer("projection", &[1000, 64], true, 1);
         let adapted = [&[("features.lora", &[4usize, 64][..])][..], &before].concat();

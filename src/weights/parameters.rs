@@ -34,7 +34,7 @@ impl Parameters {
     /// What the user should know of the file.
     pub fn notes(&self) -> Vec<String> {
         match &self.source {
-            Source::File { file, .. } => file.notes(),
+            Source::File { file, assignment } => file.notes().into_iter().chain(assignment.note(file.path())).collect(),
             Source::Random { .. } | Source::Formula => Vec::new(),
         }
     }

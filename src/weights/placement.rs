@@ -74,7 +74,7 @@ pub(super) fn account(parameters: &[Parameter], graph: &Graph) -> Assignment {
     let unused = layers.iter().flat_map(held).filter(|held| left.contains_key(held.name.as_str()));
     account.unused = unused.map(|held| (held.name.clone(), held.shape.clone())).collect();
     // Without a misfit nothing is left over, and with one nothing says what is behind what.
-    account.unused_behind = account.unused.is_empty();
+    account.of_another_head = account.unused.is_empty();
     account
 }
 

@@ -156,9 +156,10 @@ fn other_forms_and_missing_scales_are_recognised() {
     unscaled.0.retain(|(name, _)| name != "blocks.3.ls1.gamma");
     let message = refused(&DINOV2_S14, "dinov2", &unscaled);
     assert!(message.contains("no tensor blocks.3.ls1.gamma (for block4.attention.scale)"), "{message}");
-    // Of Transformers; with registers.
+    // Of Transformers; distilled; with registers.
     for (network, form, tensor) in [
         (&DEIT_T16, "timm", "deit.encoder.layer.0.layernorm_before.weight"),
+        (&DEIT_S16, "timm", "dist_token"),
         (&DINOV2_S14, "huggingface", "embeddings.register_tokens"),
         (&DINOV2_S14, "timm", "reg_token"),
     ] {
@@ -180,6 +181,14 @@ fn other_forms_and_missing_scales_are_recognised() {
     let head = blueprint.head(&B16.account(&blueprint, &headless), stages.len()).unwrap();
     let left_out: Vec<&str> = stages[head..].iter().flat_map(|stage| &stage.layers).map(|layer| &*layer.name).collect();
     assert_eq!(left_out, ["logits"]);
+    // timm normalizes behind the mean over tokens where that is what the head takes.
+    headless.0.iter_mut().filter(|(name, _)| name.starts_with("norm.")).for_each(|(name, _)| name.insert_str(0, "fc_"));
+    headless.0.extend([("head.weight".to_string(), vec![10, 768]), ("head.bias".to_string(), vec![10])]);
+    let account = B16.account(&blueprint, &headless);
+    let head = blueprint.head(&account, stages.len()).unwrap();
+    assert_eq!(stages[head].layers[0].name, "norm");
+    let account = account.without(&blueprint.parameters_from(head)).unwrap();
+    assert!(account.ignored.iter().any(|(name, _)| name == "fc_norm.weight"));
     // Of another patch size.
     let message = refused(&B32, "timm", &timm);
     assert!(message.contains("holds the weights of vit_b16"), "{message}");
