@@ -13,6 +13,11 @@ const WRAPPERS: [&str; 8] =
 /// How many averages PyTorch's `AveragedModel` has taken.
 const AVERAGED: &str = "n_averaged";
 
+/// What is said of a network in front of a head that classifies places.
+const OF_PLACES: &str = "it classifies every place of an image, as FCN and DeepLab do, and the network before it has its last \
+                         convolutions dilated, so that its values are others; export the model to ONNX and run that: network.file, \
+                         or bring the weights of a classifier of images";
+
 /// A file of whose names those that begin alike are taken, without what they begin with.
 struct Wrapped {
     file: Box<dyn WeightsFile>,
@@ -88,6 +93,11 @@ pub fn of_network(
             });
         }
     };
+    if let Some(tensor) = of_places(&tensors, &own) {
+        let tensor = format!("{whole}{tensor}");
+        let (path, network, what) = (file.path().into(), network.to_string(), OF_PLACES.to_string());
+        return Err(WeightsError::LookAlike { path, tensor, network, what });
+    }
     // Without a prefix, all but the other copies is the network's.
     let of_another = |name: &str| {
         copies.iter().any(|copy| copy.len() > own.len() && copy.starts_with(&own) && name.starts_with(&**copy))
@@ -104,6 +114,21 @@ pub fn of_network(
         return Ok(file);
     }
     Ok(Box::new(Wrapped { file, prefix: format!("{whole}{own}"), own, beside }))
+}
+
+/// The tensor beside the network at `own` that tells its last convolutions to be dilated: of torchvision's heads for
+/// segmentation, or of a pyramid of dilated convolutions.
+fn of_places<'a>(tensors: &'a [(String, Vec<usize>)], own: &str) -> Option<&'a str> {
+    let parent = own.trim_end_matches('.').rfind('.').map_or("", |dot| &own[..=dot]);
+    let of_head = |name: &str| {
+        let rest = name.strip_prefix(parent);
+        rest.is_some_and(|rest| rest.starts_with("classifier.") || rest.starts_with("aux_classifier."))
+    };
+    let tells = |(name, shape): &&(String, Vec<usize>)| {
+        let pyramid = name.contains(".0.convs.0.0.") || name.contains("aspp");
+        !name.starts_with(own) && (pyramid || of_head(name) && shape.len() == 4 && shape.ends_with(&[3, 3]))
+    };
+    tensors.iter().find(tells).map(|(name, _)| name.as_str())
 }
 
 /// What the names of a file begin with where the user asked for those that begin with `asked` in it; none if none does.
@@ -264,6 +289,30 @@ mod tests {
         assert_eq!(file.unwrap_or_else(|error| panic!("{error}")).tensors().len(), 3);
         // Without a prefix nothing is left out.
         assert_eq!(found(&["fc.weight", "fc.bias", "gate.bias"], None).unwrap().tensors().len(), 3);
+    }
+
+    #[test]
+    fn dilated_networks_are_told_by_what_is_beside_them() {
+        let refused = |tensor: &str, shape: &[usize], prefix: Option<&str>| {
+            let fc = [("backbone.fc.weight", &[10, 4][..]), ("backbone.fc.bias", &[10])];
+            let all = fc.into_iter().chain([(tensor, shape)]).map(|(name, shape)| (name.to_string(), shape.to_vec()));
+            let forms = [Names::torch("fc").layer("fc", &[10, 4], true, 1)];
+            of_network(unwrap(Box::new(Listing(all.collect()))), "dense", &forms, prefix).err().map(|e| e.to_string())
+        };
+        // torchvision's FCN; DeepLab of torchvision, and of segmentation_models_pytorch.
+        for (tensor, shape) in [
+            ("classifier.0.weight", &[512, 2048, 3, 3][..]),
+            ("aux_classifier.0.weight", &[256, 1024, 3, 3]),
+            ("classifier.0.convs.0.0.weight", &[256, 2048, 1, 1]),
+            ("decoder.aspp.0.convs.0.1.bias", &[256]),
+        ] {
+            for prefix in [None, Some("backbone")] {
+                let said = refused(tensor, shape, prefix).unwrap();
+                assert!(said.contains(tensor) && said.contains("is not of dense: it classifies every place"), "{said}");
+            }
+        }
+        assert_eq!(refused("classifier.0.weight", &[512, 2048], None), None);
+        assert_eq!(refused("mask_head.0.convs.0.conv.weight", &[256, 256, 3, 3], None), None);
     }
 
     #[test]
