@@ -273,6 +273,19 @@ pub fn changed() -> io::Error {
 /// The most letters that a text in an array of texts may be announced to have: each is read whole.
 pub const NPY_TEXT: u64 = 1 << 16;
 
+/// Reads what is left of a member of an archive: at its end its checksum (CRC-32) is held against all that was read of it.
+///
+/// # Errors
+/// Another checksum; a file that cannot be read.
+pub fn check_sum(member: &mut impl Read) -> io::Result<()> {
+    const OTHER: &str = "its checksum is not that of its bytes: it is damaged; copy or download it again";
+    let other = |error: io::Error| match error.kind() {
+        io::ErrorKind::InvalidData => io::Error::new(error.kind(), OTHER),
+        _ => error,
+    };
+    io::copy(member, &mut io::sink()).map(drop).map_err(other)
+}
+
 /// The array with its header looked at before it is parsed: the parser's time doubles with every bracket in a bracket.
 ///
 /// # Errors

@@ -49,16 +49,19 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
     let mut archive = archive(path)?;
     let whole = files::open(path).map_err(FileError::at(path))?;
     let whole = Arc::new(Bytes::of(path, whole)?);
-    let (rows, unread) = texts(&mut archive, names);
+    let (rows, unread) = texts(path, &mut archive, names)?;
     let labels = Arc::new(Labels { rows, unread, ..Labels::default() });
     let mut arrays = Vec::new();
     for name in names {
-        let entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
-        let (bytes, range) = match (entry.compression(), entry.data_start()) {
+        let mut entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
+        let array = match (entry.compression(), entry.data_start()) {
             (CompressionMethod::Stored, Some(start)) => {
                 let start = start as usize;
                 let end = start.saturating_add(entry.size() as usize).min(whole.len());
-                (whole.clone(), start.min(end)..end)
+                let array = npy::decode(path, NAME, whole.clone(), start.min(end)..end)?;
+                // Where they lie the archive no longer checks them.
+                check_sum(path, &mut entry)?;
+                array
             }
             // What is unpacked counts, not what the directory promises.
             _ => {
@@ -66,28 +69,38 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
                 let packed = entry.compressed_size();
                 Unpacked::new(entry, packed).read_to_end(&mut unpacked).map_err(FileError::at(path))?;
                 let range = 0..unpacked.len();
-                (Arc::new(Bytes::Held(unpacked.into())), range)
+                npy::decode(path, NAME, Arc::new(Bytes::Held(unpacked.into())), range)?
             }
         };
-        arrays.push(npy::decode(path, NAME, bytes, range)?.labelled(labels.clone()));
+        arrays.push(array.labelled(labels.clone()));
     }
     Ok(arrays)
 }
 
+/// Reads what is left of an entry: at its end its checksum is held against all that was read.
+fn check_sum(path: &Path, entry: &mut impl Read) -> Result<(), ArrayError> {
+    Ok(files::check_sum(entry).map_err(FileError::at(path))?)
+}
+
 /// Every list of texts in the archive, any of which may name rows, and those beside the `arrays` that may be meant to and are
 /// not read.
-fn texts(archive: &mut ZipArchive<BufReader<File>>, arrays: &[&str]) -> (Vec<Vec<String>>, Vec<Unread>) {
+fn texts(
+    path: &Path,
+    archive: &mut ZipArchive<BufReader<File>>,
+    arrays: &[&str],
+) -> Result<(Vec<Vec<String>>, Vec<Unread>), ArrayError> {
     let (mut texts, mut unread, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..archive.len() {
-        let Ok(entry) = archive.by_index(index) else { continue };
+        let Ok(mut entry) = archive.by_index(index) else { continue };
         let name = entry.name().map(|name| name.trim_end_matches(".npy").to_string()).unwrap_or_default();
-        let Ok(array) = files::npy(entry).and_then(NpyFile::new) else { continue };
+        let Ok(array) = files::npy(&mut entry).and_then(NpyFile::new) else { continue };
         let Some(length) = list_length(array.shape().iter().copied()) else { continue };
         let DType::Plain(plain) = array.dtype() else { continue };
         match plain.type_char() {
             TypeChar::UnicodeStr | TypeChar::ByteStr if plain.size_field() <= files::NPY_TEXT => {
                 let Ok(list) = array.data::<String>() else { continue };
                 texts.extend(list.collect::<Result<Vec<String>, _>>());
+                check_sum(path, &mut entry)?;
             }
             TypeChar::Object => unread.push(Unread { name, length, why: OBJECTS }),
             TypeChar::Int | TypeChar::Uint if !arrays.contains(&name.as_str()) => {
@@ -97,5 +110,5 @@ fn texts(archive: &mut ZipArchive<BufReader<File>>, arrays: &[&str]) -> (Vec<Vec
         }
     }
     unread.append(&mut numbers);
-    (texts, unread)
+    Ok((texts, unread))
 }

@@ -176,6 +176,22 @@ fn packed_and_plain_archives_read_alike() {
 }
 
 #[test]
+fn arrays_and_names_that_are_damaged_in_an_archive_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.npz");
+    let arrays = [("names", npy("|S3", false, "2,", b"catdog")), ("layer", npy("<f8", false, "2,", &f8(&[1.5, 2.5])))];
+    for part in [&b"catdog"[..], &f8(&[1.5, 2.5])] {
+        npz(&path, Stored, arrays.clone());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let place = bytes.windows(part.len()).position(|bytes| bytes == part).unwrap();
+        bytes[place + 1] ^= 4;
+        std::fs::write(&path, bytes).unwrap();
+        let said = read(&path).unwrap_err().to_string();
+        assert!(said.contains("a.npz: its checksum is not that of its bytes"), "{said}");
+    }
+}
+
+#[test]
 fn whole_numbers_beside_an_array_are_told_as_no_names() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ids.npz");

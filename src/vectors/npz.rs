@@ -5,6 +5,7 @@ use std::io::{BufReader, ErrorKind, Read};
 
 use npyz::{DType, NpyFile, NpyHeader, Order, TypeChar};
 use zip::ZipArchive;
+use zip::read::ZipFile;
 use zip::result::ZipError;
 
 use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted};
@@ -47,7 +48,8 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
         let found = "the archive holds no arrays; if it holds a text file (glove.6B.zip), unpack it";
         return Err(wanted.array("words", found.into()));
     }
-    let words = array(&mut archive, "words", wanted)?;
+    let mut entry = member(&mut archive, "words", wanted)?;
+    let words = array(&mut entry, wanted)?;
     let element = Element::of(&words);
     let strings = matches!(element.kind, TypeChar::UnicodeStr | TypeChar::ByteStr) && element.size <= files::NPY_TEXT;
     let is_list = matches!(*words.shape(), [_] | [_, 1] | [1, _]);
@@ -59,27 +61,34 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     }
     let words = words.data::<String>().map_err(|error| wanted.array("words", error.to_string()))?;
     let rows = Rows::new(words.map(|word| Ok(word?.into_bytes())), wanted).map_err(wanted.io())?;
+    files::check_sum(&mut entry).map_err(wanted.io())?;
+    drop(entry);
 
-    let vectors = array(&mut archive, "vectors", wanted)?;
-    read_rows(vectors, rows, wanted)
+    let mut entry = member(&mut archive, "vectors", wanted)?;
+    read_rows(array(&mut entry, wanted)?, rows, wanted)?;
+    files::check_sum(&mut entry).map_err(wanted.io())
 }
 
-/// An array of the archive; its header is looked at before it is parsed.
-fn array<'a>(
+/// The array that a member of the archive holds; its header is looked at before it is parsed.
+fn array<R: Read>(entry: R, wanted: &Wanted) -> Result<NpyFile<impl Read + use<R>>, VectorsError> {
+    files::npy(entry).and_then(NpyFile::new).map_err(wanted.io())
+}
+
+/// The member of the archive that is called so.
+fn member<'a>(
     archive: &'a mut ZipArchive<BufReader<File>>,
     name: &'static str,
     wanted: &Wanted,
-) -> Result<NpyFile<impl Read + 'a>, VectorsError> {
+) -> Result<ZipFile<'a, BufReader<File>>, VectorsError> {
     let names: Vec<String> =
         archive.file_names().filter_map(|name| Some(name.ok()?.trim_end_matches(".npy").into())).collect();
-    let entry = archive.by_name(&format!("{name}.npy")).map_err(|error| match error {
+    archive.by_name(&format!("{name}.npy")).map_err(|error| match error {
         ZipError::FileNotFound => {
             let found = format!("not found among {}, expected arrays `words` and `vectors`; {SAVED}", first(&names, 5));
             wanted.array(name, found)
         }
         error => wanted.io()(error.into()),
-    })?;
-    files::npy(entry).and_then(NpyFile::new).map_err(wanted.io())
+    })
 }
 
 /// The wanted rows of an array `[words, dimensions]`, skipping the others.

@@ -278,6 +278,14 @@ fn other_files_are_refused_by_what_they_are() {
         let error = read_bytes(bytes, &["zebra"]).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
+    // The checksum of the last array, where it begins and in the directory.
+    let mut damaged = npz("<U5", false);
+    for (mark, sum) in [(b"PK\x03\x04", 14), (b"PK\x01\x02", 16)] {
+        let place = damaged.windows(4).rposition(|bytes| bytes == mark).unwrap();
+        damaged[place + sum] ^= 1;
+    }
+    let said = read_bytes(&damaged, &["zebra"]).unwrap_err().to_string();
+    assert!(said.contains("its checksum is not that of its bytes: it is damaged; copy"), "{said}");
     let missing = read(Path::new("no/such.txt"), &[]).unwrap_err().to_string();
     assert!(missing.starts_with("no/such.txt: "), "{missing}");
 }
