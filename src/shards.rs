@@ -207,7 +207,7 @@ impl Shards {
         let place = place(out);
         let list = place.join(cut::LIST);
         if fresh {
-            return Cut::read(&list).map_or(Ok(()), |cut| Self { place, cut }.check_idle());
+            return Self::lying(&place).map_or(Ok(()), |before| before.check_idle());
         }
         if !list.exists() {
             return Ok(());
@@ -260,6 +260,15 @@ impl Shards {
         let place = place(out);
         let cut = Cut::read(&place.join(cut::LIST))?;
         Ok(Self { place, cut })
+    }
+
+    /// What lies in a place: the shards of its list, or beside one that is cut off those that semgpu wrote.
+    fn lying(place: &Path) -> Option<Self> {
+        let cut = match Cut::read(&place.join(cut::LIST)) {
+            Err(ShardError::Uncut(_)) => return None,
+            read => read.unwrap_or_else(|_| Cut::of_pieces(place)),
+        };
+        Some(Self { place: place.into(), cut })
     }
 
     /// The images as they were when the experiment was cut, for a plan that looks at those of a shard's groups again; at none
@@ -461,14 +470,10 @@ fn same(list: &Path, (keys, cut): (&Keys, &Cut), from: impl FnOnce() -> Value) -
     Err(ShardError::Other { path: list.into(), what })
 }
 
-/// Removes the shards of another experiment: what `shards.json` lists, nothing else.
+/// Removes the shards of another experiment, nothing else.
 fn remove(place: &Path) -> Result<(), ShardError> {
     let list = place.join(cut::LIST);
-    let Ok(cut) = Cut::read(&list) else {
-        let _ = std::fs::remove_file(&list);
-        return Ok(());
-    };
-    let shards = Shards { place: place.into(), cut };
+    let Some(shards) = Shards::lying(place) else { return Ok(()) };
     let gone = |result: std::io::Result<()>, path: &Path| match result {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::at(path)(error)),
         _ => Ok(()),

@@ -1,16 +1,16 @@
 //! How an experiment is cut: spans of groups and of draws, and the commands that compute them.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Keys, SHARD, ShardError};
+use super::{Keys, SHARD, ShardError, draws};
 use crate::files;
-use crate::results::read_json;
+use crate::results::{ResultsDir, read_json};
 
 /// The list of an experiment's shards.
 pub(super) const LIST: &str = "shards.json";
@@ -182,6 +182,26 @@ impl Cut {
             }
         }
         Ok(cut)
+    }
+
+    /// The pieces beside a list that is cut off, by their names, of those that semgpu wrote; what they were cut from nothing says.
+    pub(super) fn of_pieces(place: &Path) -> Self {
+        let entries: Vec<PathBuf> =
+            std::fs::read_dir(place).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+        let spans = |begins: &str, ends: &str, is_own: fn(&Path) -> bool| -> Vec<Span> {
+            let own = entries.iter().filter(|path| is_own(path)).map(|path| files::name(path));
+            own.filter_map(|name| name.strip_prefix(begins)?.strip_suffix(ends)?.parse().ok()).collect()
+        };
+        Self {
+            keys: Keys { similarity: String::new(), test: String::new() },
+            experiment: String::new(),
+            matrices: 0,
+            images: Vec::new(),
+            groups: spans("groups-", "", |path| ResultsDir::new(path).is_known()),
+            draws: spans("draws-", ".safetensors", draws::begins),
+            estimate: Estimate { group: 0.0, draw: 0.0, start: 0.0 },
+            from: Value::Null,
+        }
     }
 
     /// Whether it is all of so many groups and draws.

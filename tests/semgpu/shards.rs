@@ -340,11 +340,19 @@ fn tables_of_commands_replace_no_file_of_others() {
         let said = shards("o", "tables", &[]);
         assert!(said.contains("shards.json: semgpu began this file") && said.contains("remove it"), "{length}: {said}");
     }
-    // It goes with --fresh.
+    // It goes with --fresh, and the shards beside it, but nothing of others.
+    let [scores, mine] = ["o.shards/draws-7-9.safetensors", "o.shards/draws-7-8.safetensors"];
+    let [group, folder] = ["o.shards/groups-7-8", "o.shards/groups-7-9"].map(|name| small.path(name));
+    small.write(scores, "");
+    small.write(mine, "mine");
+    [group.join("rsm"), folder.clone()].iter().for_each(|made| std::fs::create_dir_all(made).unwrap());
+    std::fs::write(group.join("rsm/finished.json"), r#"{"key": "", "groups": {}}"#).unwrap();
     let [config, out, tables] = ["experiment.toml", "o", "tables"].map(|name| small.text(name));
     let fresh = ["--fresh", "--seconds-per-group", "1", "--seconds-per-draw", "1"];
     succeed(&[&["shards", &config, "--device", "cpu", "--out", &out, "--tables", &tables][..], &fresh].concat());
     assert!(small.read("o.shards/shards.json").contains("groups"));
+    assert!(!small.path(scores).exists() && !group.exists());
+    assert!(small.read(mine) == "mine" && folder.exists());
 }
 
 #[test]
