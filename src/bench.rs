@@ -7,11 +7,12 @@ mod timing;
 mod tokens;
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::Serialize;
+use serde_json::Value;
 
 use self::timing::{LASTING, RUNS, WARMING, Work, is_near, is_software, timed};
 use crate::device::Selected;
@@ -21,7 +22,7 @@ use crate::kernels::product::{Matrix, multiply};
 use crate::nets::{Batch, Stage, Taps};
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::results;
+use crate::results::{self, ClaimError, MADE, is_marked};
 use crate::stats::permutation::Permutations;
 use crate::stats::{self, Rsm, similarity, two_vs_two};
 use crate::stimuli;
@@ -150,18 +151,39 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     crate::kernels::gpu::kernels().chain(stats::kernels())
 }
 
-/// Writes every kernel's complete WGSL, as it is launched.
+/// Writes every kernel's complete WGSL, as it is launched, below a line that says whose it is.
 ///
 /// # Errors
-/// A place that nothing can be written into, or a file that cannot be written.
+/// A place that nothing can be written into, somebody else's file in the place of one, or a file that cannot be written.
 pub fn write_shaders(directory: &Path) -> Result<(), Error> {
     let path = |(name, source)| (directory.join(format!("{name}.wgsl")), source);
     let shaders: Vec<_> = kernels().flat_map(Kernel::sources).map(path).collect();
-    results::check_files(&shaders.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), &[])?;
+    check_own(&shaders.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), is_marked)?;
     for (path, source) in shaders {
-        results::write_atomically(&path, |file| file.write_all(source.as_bytes())).map_err(Error::failed)?;
+        results::write_atomically(&path, |file| write!(file, "// {MADE}\n{source}")).map_err(Error::failed)?;
     }
     Ok(())
+}
+
+/// Whether the bench of one machine may be written to a file.
+///
+/// # Errors
+/// A place that nothing can be written into, or a file that is no such bench.
+pub fn check_json(path: &Path) -> Result<(), Error> {
+    let is_bench = |path: &Path| {
+        let bench: Value = results::read_json(path).unwrap_or_default();
+        bench["devices"].is_array() && bench["threads"].is_u64() && bench["rows"].is_array()
+    };
+    check_own(&[path.into()], is_bench)
+}
+
+/// Whether files may be written, which replace none but those that semgpu wrote.
+fn check_own(paths: &[PathBuf], is_own: impl Fn(&Path) -> bool) -> Result<(), Error> {
+    results::check_files(paths, &[])?;
+    match paths.iter().find(|path| path.exists() && !is_own(path)) {
+        Some(path) => Err(ClaimError::NotOurs(path.clone()).into()),
+        None => Ok(()),
+    }
 }
 
 impl Row {

@@ -18,9 +18,9 @@ pub use directory::{CONCEPTS, Clash, Named, ResultsDir, figure_name, is_scales, 
 pub use ledger::{Ledger, altered};
 pub(crate) use networks::{COMPARE_FIGURES, networks_figure};
 pub use networks::{ComparisonRow, NetworkRow, WithinRow};
-pub(crate) use own::MADE;
 #[cfg(test)]
-pub(crate) use own::{figures_of, is_marked};
+pub(crate) use own::figures_of;
+pub(crate) use own::{MADE, is_marked};
 pub use place::{check_files, remove_dead, seen};
 pub use rows::{
     AccuracyRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, IntervalRow, LayersRow, LostRow, MeasureRow,

@@ -186,7 +186,7 @@ pub(super) fn bench(arguments: Bench, progress: &Progress) -> Result<(), Error> 
     if let Some(directory) = shaders {
         return bench::write_shaders(&directory);
     }
-    results::check_files(json.as_slice(), &[])?;
+    json.as_deref().map_or(Ok(()), bench::check_json)?;
     let config = config.map(|path| Config::read(&path, &[])).transpose().map_err(Error::input)?;
     let plan = config
         .map(|mut config| {

@@ -80,10 +80,19 @@ fn every_kernel_translates_for_vulkan_metal_and_dx12() {
 #[test]
 fn the_bench_writes_every_kernel_as_launched() {
     let directory = tempfile::tempdir().unwrap();
-    crate::succeed(&["bench", "--shaders", &directory.path().display().to_string()]);
+    let folder = directory.path().display().to_string();
+    for _ in 0..2 {
+        crate::succeed(&["bench", "--shaders", &folder]);
+    }
     for (_, name, source) in sources() {
         let path = directory.path().join(format!("{name}.wgsl"));
-        assert_eq!(std::fs::read_to_string(path).unwrap(), source, "{name}");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), format!("// made by semgpu\n{source}"), "{name}");
         assert!(!source.contains("{{"), "{name} is complete");
     }
+    let mine = directory.path().join("rsm_fold.wgsl");
+    std::fs::write(&mine, "mine").unwrap();
+    let said = crate::fail(&["bench", "--shaders", &folder], 2);
+    assert!(said.contains("rsm_fold.wgsl: semgpu did not write this file"), "{said}");
+    assert!(crate::fail(&["bench", "--json", &mine.display().to_string()], 2).contains("semgpu did not write"));
+    assert_eq!(std::fs::read_to_string(&mine).unwrap(), "mine");
 }
