@@ -322,7 +322,12 @@ fn obstacle(
              not tested (semgpu test --concepts FILE names them)",
         )
     } else if a.counterparts(b).iter().all(Option::is_none) {
-        Some("they have no layer name in common, and the order of layers says nothing; drawn, not tested")
+        Some(match a.unordered || b.unordered {
+            true => "they have no layer name in common, and the order of layers says nothing; drawn, not tested",
+            false => {
+                "they have no layer name in common, and along an axis layers of one name are compared; drawn, not tested"
+            }
+        })
     } else if a.ties != b.ties && (a.ties_occur() || b.ties_occur()) {
         Some(
             "ties count differently, which by itself moves accuracies; drawn, not tested (run one again with the other's rule \

@@ -337,12 +337,17 @@ fn square_words(path: &Path) -> &'static str {
     }
 }
 
-/// The remedy where the matrices stand side by side along the last axis, as MATLAB's do, or as columns of their pairs.
+/// The remedy where the matrices stand side by side along the last axis, as MATLAB's do, or as columns of their pairs, or where each
+/// layer has its groups.
 fn stood_otherwise(shape: &[usize]) -> &'static str {
     match *shape {
         [k, l, _] if k == l => "; groups come first: permute(x, [3 1 2]) in MATLAB, numpy.moveaxis(x, -1, 0)",
         [pairs, _] if concepts_of(pairs).is_some_and(|concepts| concepts >= FEWEST_CONCEPTS) => {
             "; if each column is a matrix, groups come first: x' in MATLAB, x.T in numpy, t(x) in R"
+        }
+        [_, _, k, l] if k == l => {
+            "; of layers (times, regions) with groups each layer has a file in a folder (--images NAME=FOLDER), layers first: \
+             for n, layer in enumerate(x): numpy.save(f\"layers/{n}.npy\", layer)"
         }
         _ => "",
     }

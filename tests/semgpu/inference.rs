@@ -211,6 +211,10 @@ fn times_are_compared_and_drawn_by_their_names() {
     let record: serde_json::Value = serde_json::from_str(&read("compare.json")).unwrap();
     assert_eq!(record["along"]["layers"], serde_json::json!(["0 ms", "50 ms", "100 ms"]));
     assert!(read("report.html").contains(">Time (ms)</text>") && !read("report.html").contains("Relative depth"));
+    let first = kept("first", &times[..1]);
+    let output = succeed(&["compare", &first, &late, "--bootstrap", "20", "--out", &out.display().to_string()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no layer name in common, and along an axis layers of one name are compared"), "{said}");
 }
 
 #[test]

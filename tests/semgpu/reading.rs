@@ -261,6 +261,9 @@ fn an_array_of_several_is_named_and_matrices_that_stand_last_find_their_remedy()
     write_npy(&folder.path("last.npy"), &[12, 12, 5], &[0.5; 720]).unwrap();
     let said = folder.test_refusal("W=W.npy", &["L=last.npy"], &[]);
     assert!(said.contains("[12, 12, 5]") && said.contains("permute(x, [3 1 2])"), "{said}");
+    write_npy(&folder.path("times.npy"), &[2, 3, 12, 12], &[0.5; 864]).unwrap();
+    let said = folder.test_refusal("W=W.npy", &["T=times.npy"], &[]);
+    assert!(said.contains("[2, 3, 12, 12]") && said.contains("--images NAME=FOLDER"), "{said}");
     let said = folder.test("W=W.npy", &["L=W.npy"], &["--neighbours", "3"]);
     assert!(said.contains("neighbours: 3 have no effect: neither mknn nor cknna"), "{said}");
 }
