@@ -33,6 +33,11 @@ fn tests_given_other_spaces_agree_between_run_and_test() {
     }
     let page = small.read("out/report.html");
     assert!(page.contains("Freedman, D., &amp; Lane") && page.contains("commonality analysis"));
+    assert!(
+        page.contains(
+            "every permutation too; p-values family-wise over layers, each measure and what is given by itself"
+        )
+    );
 
     let matrix = |name: &str| small.text(&format!("out/rsm/{name}.npy"));
     let (words, given) = (format!("GloVe={}", matrix("words.GloVe")), format!("low={}", matrix("pixels")));

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::report::canvas::escape;
 use crate::report::curves::{Curves, LayerRow, SIGNIFICANT};
-use crate::report::inference;
+use crate::report::distinct;
+use crate::report::inference::{self, Null};
 use crate::report::material::Said;
 use crate::report::ramp::signed;
 use crate::results::{
@@ -179,10 +180,24 @@ pub fn words(rows: &[WordsRow]) -> String {
     )
 }
 
+/// What the family-wise p-values of a table's rows cover, behind a semicolon, where rows of these word models were drawn and it is
+/// known; `each` says of what families are apart beside that.
+fn family<'a>(null: Option<Null>, drawn: impl Iterator<Item = &'a str>, each: &str) -> String {
+    let models = distinct(drawn).len();
+    match null.filter(|_| models > 0) {
+        Some(_) => format!("; p-values {}{each}", inference::covers(null, models)),
+        None => String::new(),
+    }
+}
+
 /// The correlations of whole matrices, where they were asked for.
-pub fn rsa(rows: &[RsaRow]) -> String {
+pub fn rsa(rows: &[RsaRow], null: Option<Null>) -> String {
+    let drawn = rows.iter().filter(|row| row.permutations > 0).map(|row| row.words.as_str());
     table(
-        "Representational similarity analysis: correlation of the matrices' upper triangles",
+        &format!(
+            "Representational similarity analysis: correlation of the matrices' upper triangles{}",
+            family(null, drawn, ", each method by itself")
+        ),
         &["Words", "Layer", "Method", "Correlation", "p", "p, family-wise", "Noise ceiling"],
         3,
         rows.iter().map(|row| {
@@ -195,10 +210,12 @@ pub fn rsa(rows: &[RsaRow]) -> String {
 }
 
 /// The tests given other spaces, where they were asked for.
-pub fn controls(rows: &[ControlRow]) -> String {
-    let in_draws = inference::in_every_draw(rows.iter().any(|row| row.permutations > 0));
+pub fn controls(rows: &[ControlRow], null: Option<Null>) -> String {
+    let drawn = rows.iter().filter(|row| row.permutations > 0).map(|row| row.words.as_str());
+    let family = family(null, drawn.clone(), ", each measure and what is given by itself");
+    let in_draws = inference::in_every_draw(drawn.count() > 0);
     table(
-        &format!("Given other spaces: their similarities regressed out of both sides{in_draws}"),
+        &format!("Given other spaces: their similarities regressed out of both sides{in_draws}{family}"),
         &["Words", "Given", "Layer", "Measure", "Value", "Nothing given", "p", "p, family-wise"],
         4,
         rows.iter().map(|row| {
@@ -254,9 +271,13 @@ pub fn partition(rows: &[PartitionRow]) -> String {
 }
 
 /// The test of misclassified images, where it was asked for.
-pub fn one_vs_two(rows: &[OneVsTwoRow]) -> String {
+pub fn one_vs_two(rows: &[OneVsTwoRow], null: Option<Null>) -> String {
+    let drawn = rows.iter().filter(|row| row.permutations > 0).map(|row| row.words.as_str());
     table(
-        "1 vs. 2: misclassified images whose activations are nearer to the true class than to the predicted one",
+        &format!(
+            "1 vs. 2: misclassified images whose activations are nearer to the true class than to the predicted one{}",
+            family(null, drawn, "")
+        ),
         &["Words", "Layer", "Images", "Accuracy", "Chance", "p", "p, family-wise"],
         2,
         rows.iter().map(|row| {
