@@ -60,7 +60,8 @@ fn at_once(concepts: usize) -> usize {
     concepts.div_ceil(MOST).max(1)
 }
 
-/// A matrix with rows drawn [`at_once`], and its side: means of the values that there are.
+/// A matrix with rows drawn [`at_once`], and its side: means of the values beside the diagonal. Where one is missing, as a constant
+/// concept's are, so is the mean.
 fn shown_values(values: Vec<f64>, concepts: usize) -> (Vec<f64>, usize) {
     let block = at_once(concepts);
     if block == 1 {
@@ -68,7 +69,7 @@ fn shown_values(values: Vec<f64>, concepts: usize) -> (Vec<f64>, usize) {
     }
     let side = concepts.div_ceil(block);
     let mut dots = vec![(0.0, 0.0); side * side];
-    for (place, value) in values.into_iter().enumerate().filter(|(_, value)| value.is_finite()) {
+    for (place, value) in values.into_iter().enumerate().filter(|(place, _)| place / concepts != place % concepts) {
         let (sum, count) = &mut dots[place / concepts / block * side + place % concepts / block];
         (*sum, *count) = (*sum + value, *count + 1.0);
     }
@@ -217,7 +218,7 @@ impl Matrices<'_> {
     fn dot(&self) -> String {
         match at_once(self.matrices.iter().map(|(_, rsm)| rsm.concepts()).max().unwrap_or(0)) {
             1 => String::new(),
-            block => format!(" A dot is the mean of {block} x {block} of them."),
+            block => format!(" A dot is the mean of {block} x {block} of them, white where one has no value."),
         }
     }
 
@@ -225,10 +226,11 @@ impl Matrices<'_> {
         let notes = Notes::wrapped(
             &format!(
                 "Pearson correlations of concepts{}.{}{} Each matrix has its own colour scale, from the 1st to the 99th \
-                 percentile; entries on the diagonal are omitted.",
+                 percentile of {}; entries on the diagonal are omitted.",
                 self.mean,
                 self.dot(),
-                self.order.said
+                self.order.said,
+                if self.dot().is_empty() { "its entries" } else { "its dots" }
             ),
             WIDTH - 2.0 * EDGE,
         );
@@ -371,13 +373,21 @@ mod tests {
         let (dots, side) = shown_values(values, concepts);
         assert_eq!((side, dots.len(), &dots[..2]), (MOST, MOST * MOST, &[1.0, 3.0][..]));
         assert!(dots[MOST * MOST - 1].is_nan());
+        // A constant concept.
+        let value = |a: usize, b: usize| if a == b || [a, b].contains(&3) { f64::NAN } else { 0.5 };
+        let values = (0..concepts * concepts).map(|place| value(place / concepts, place % concepts)).collect();
+        let dots = shown_values(values, concepts).0;
+        assert_eq!([dots[0], dots[2], dots[MOST + 2]].map(f64::is_nan), [false, false, true]);
         let order = Order::named(&[]);
         let note = |concepts: usize| {
             let rsm = Rsm::new(concepts, vec![0.5; concepts * concepts]);
             let matrices = vec![(Name { of: "fc1".into(), ..Name::default() }, rsm)];
             Matrices { title: String::new(), matrices, mean: String::new(), order: &order }.dot()
         };
-        assert_eq!([MOST, MOST + 1].map(note), ["", " A dot is the mean of 2 x 2 of them."]);
+        assert_eq!(
+            [MOST, MOST + 1].map(note),
+            ["", " A dot is the mean of 2 x 2 of them, white where one has no value."]
+        );
     }
 
     #[test]
