@@ -298,10 +298,12 @@ impl<'a> Wanted<'a> {
 
 /// A word of a file with its blanks as those of names are ([`names::plain`]).
 fn blanks_alike(word: &[u8]) -> Cow<'_, [u8]> {
+    // Most words of most files.
+    if word.is_ascii() {
+        return Cow::Borrowed(word);
+    }
     match str::from_utf8(word) {
-        Ok(text) if !word.is_ascii() && text.contains(names::is_blank) => {
-            Cow::Owned(text.replace(names::is_blank, " ").into_bytes())
-        }
+        Ok(text) if text.contains(names::is_blank) => Cow::Owned(text.replace(names::is_blank, " ").into_bytes()),
         _ => Cow::Borrowed(word),
     }
 }
