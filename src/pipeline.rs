@@ -284,7 +284,7 @@ impl FirstHalf<'_> {
             });
             let rgb = rgb.collect::<Result<Vec<_>, _>>()?;
             let began = Instant::now();
-            timings.extend(self.group(&stages, group, &rgb, checkpoint, &task)?);
+            timings.extend(self.group(&stages, group, rgb, checkpoint, &task)?);
             let name = &self.manifest.groups[group];
             task.line(format!("group {name}  {:.1} s", began.elapsed().as_secs_f64()));
         }
@@ -296,14 +296,14 @@ impl FirstHalf<'_> {
         &self,
         stages: &[Stage],
         group: usize,
-        rgb: &[Vec<u8>],
+        rgb: Vec<Vec<u8>>,
         checkpoint: &mut Checkpoint,
         task: &Task,
     ) -> Result<Vec<StageTiming>, Error> {
         let device = &self.placement.device.device;
         let mut timings = Vec::new();
         if checkpoint.lacks(PIXELS, group) {
-            self.keep(PIXELS, group, &[pixels(rgb)], checkpoint)?;
+            self.keep(PIXELS, group, &[pixels(&rgb)], checkpoint)?;
         }
         let classifier = self.model.classifier.as_ref().filter(|_| checkpoint.classes(group).is_none());
         let wanted: Vec<Vec<String>> = (0..stages.len())
@@ -316,6 +316,9 @@ impl FirstHalf<'_> {
             .chunks(self.placement.batch)
             .map(|rgb| Batch::of(stimuli::batch(rgb, &self.model.input, device)))
             .collect();
+        // Those of the next group are decoded meanwhile.
+        let images = rgb.len();
+        drop(rgb);
         let group_name = &self.manifest.groups[group];
         for (n, ((stage, spec), wanted)) in stages.iter().zip(&self.model.stages).zip(wanted).enumerate().take(last + 1)
         {
@@ -323,11 +326,11 @@ impl FirstHalf<'_> {
             let joined = Batch::join(batches, self.placement.joined(n));
             let name = spec.layers.last().map_or("(no layer)", |layer| &layer.name);
             let mut done = 0;
-            let show = |images: usize| {
-                done += images;
+            let show = |shown: usize| {
+                done += shown;
                 let rate = done as f64 / started.elapsed().as_secs_f64();
-                task.now(format!("group {group_name}  {name}  {done}/{} images, {rate:.1} images/s", rgb.len()));
-                task.advance(spec.multiply_adds * images as u64);
+                task.now(format!("group {group_name}  {name}  {done}/{images} images, {rate:.1} images/s"));
+                task.advance(spec.multiply_adds * shown as u64);
             };
             let (outputs, tapped) = self.forward(stage, joined, wanted, show)?;
             batches = outputs;
