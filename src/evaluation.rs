@@ -136,9 +136,15 @@ pub fn evaluate(
     let draws = options.permutations + 1;
     let resampled = if options.generalise.is_some() { 1 + options.rsa.len() as u64 } else { 1 };
     let passes = draws * (1 + options.rsa.len() as u64) + options.bootstrap * resampled;
-    let task = progress.task(passes * (words.len() * space.layers.len() * space.groups.len()) as u64);
+    let tested = passes * (words.len() * space.layers.len() * space.groups.len()) as u64;
+    let of_ceilings = (1 + options.rsa.len() as u64) * of_ceiling(space.groups.len()) * space.layers.len() as u64;
+    let task = progress.task(if words.is_empty() { 0 } else { tested + of_ceilings });
     let evaluation = Evaluation { kept, ..Evaluation::new(space, words, options, task, progress) };
-    let ceilings = if words.is_empty() { Vec::new() } else { two_vs_two::accuracy_ceilings(space, options, progress)? };
+    let mut ceilings = Vec::new();
+    if !words.is_empty() {
+        evaluation.now(FAMILY, "noise ceilings");
+        ceilings = two_vs_two::accuracy_ceilings(space, options, &|rsms| evaluation.counted(rsms))?;
+    }
     let (mut results, warnings) = evaluation.two_vs_two(&ceilings)?;
     results.rsa = evaluation.rsa()?;
     if let Some(over) = options.generalise {
@@ -236,6 +242,11 @@ impl Evaluation<'_> {
         let (layers, groups) = (self.space.layers.len(), self.space.groups.len());
         self.task.now(format!("{what}  {models}  {} x {}", counted(layers, "layer"), counted(groups, "group")));
     }
+}
+
+/// RSMs that are tested for a layer's noise ceiling: each of so many groups against the mean of the others, and of all.
+fn of_ceiling(groups: usize) -> u64 {
+    if groups > 1 { 2 * groups as u64 } else { 0 }
 }
 
 /// Counts what is done of a task, until asked to stop.

@@ -50,9 +50,9 @@ pub(super) fn describe(plans: &Plans, progress: &Progress) {
         "memory    {} beside the largest network, for images that several take",
         Bytes(plans.spare_bytes())
     ));
-    let matrices = |outline: &Outline| outline.layers * groups + inputs.words.len();
-    let largest = plans.outlines.iter().max_by_key(|outline| outline.layers);
-    let line = largest.and_then(|outline| of_matrices(matrices(outline), concepts, &outline.memory));
-    line.iter().for_each(|line| progress.line(line));
+    let line = |outline: &Outline| of_matrices(outline.layers * groups + inputs.words.len(), concepts, &outline.memory);
+    // The most that a network has of which they take more than itself.
+    let most = plans.outlines.iter().filter(|outline| line(outline).is_some()).max_by_key(|outline| outline.layers);
+    most.and_then(line).iter().for_each(|line| progress.line(line));
     warn(inputs, progress);
 }

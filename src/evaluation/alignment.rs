@@ -107,7 +107,9 @@ pub fn align(
         _ if measure.counts_neighbours() => space.concepts.len() as u64,
         resamples => resamples,
     };
-    let all = |measure: &Measure| (options.permutations + 1 + resamples(measure)) * prepared.pairs();
+    // Each layer of groups against the mean of the others, and of all.
+    let of_ceilings = if space.groups.len() > 1 { 2 * space.layers.len() as u64 } else { 0 };
+    let all = |measure: &Measure| (options.permutations + 1 + resamples(measure)) * prepared.pairs() + of_ceilings;
     let task = progress.task(alignment.measures.iter().map(all).sum());
     let counted = counting(&task, &progress.interrupt);
     let mut rows = Vec::new();
@@ -122,6 +124,7 @@ pub fn align(
                     1 => vec![None; space.layers.len()],
                     _ => prepared.sides(together[0]).ceilings(measure, known, progress)?,
                 };
+                task.advance(of_ceilings);
             }
             let (pairs, said) = prepared.drawn(measure, together, known, &counted)?;
             drawn.pairs.extend(pairs);

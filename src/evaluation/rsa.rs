@@ -1,6 +1,6 @@
 //! RSA: every layer against a word model by the correlation of their RSMs.
 
-use super::{Evaluation, Words};
+use super::{Evaluation, Words, of_ceiling};
 use crate::error::Error;
 use crate::results::RsaRow;
 use crate::stats::Rsm;
@@ -25,7 +25,14 @@ impl Evaluation<'_> {
         for &method in &self.options.rsa {
             let tests = self.rsa_tests(method, &layers);
             let inferences = self.test(&what(method), &tests)?;
-            let ceilings: Vec<_> = layers.iter().map(|rsms| ceiling::rsa_ceiling(method, rsms)).collect();
+            self.now(&what(method), "noise ceilings");
+            let ceiling = |rsms: &&[Rsm]| -> Result<Option<Ceiling>, Error> {
+                self.interrupt.check()?;
+                let found = ceiling::rsa_ceiling(method, rsms);
+                self.task.advance(of_ceiling(rsms.len()));
+                Ok(found)
+            };
+            let ceilings = layers.iter().map(ceiling).collect::<Result<Vec<_>, _>>()?;
             for (n, (model, test)) in self.words.iter().zip(&tests).enumerate() {
                 for (&layer, inference) in test.members().iter().zip(&inferences[n]) {
                     rows[n].push(self.rsa_row(model, method, layer, inference, ceilings[layer]));

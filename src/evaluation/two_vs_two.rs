@@ -8,15 +8,14 @@ use rayon::prelude::*;
 use super::constant::Constant;
 use super::{Evaluation, LayerRsms, Options, Space, Words, mean};
 use crate::error::Error;
-use crate::progress::Progress;
 use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, Results};
-use crate::stats::Rsm;
 use crate::stats::bootstrap::{self, Interval};
 use crate::stats::ceiling::{self, Ceiling};
 use crate::stats::inference::{self, Inference};
 use crate::stats::rsa::{self, Rsa};
 use crate::stats::scoring::Outcome;
 use crate::stats::two_vs_two::{self, TestedPair, TwoVsTwoTest};
+use crate::stats::{Progress, Rsm};
 
 /// What is shown of the test, and the name of its families of scores.
 pub const FAMILY: &str = "2 vs. 2";
@@ -43,14 +42,14 @@ struct Confused {
 }
 
 /// How well one group's images predict another's by the same test, of every layer; none where a mean of groups leaves a concept
-/// equally similar to all others.
-pub fn accuracy_ceilings(space: &Space, options: &Options, progress: &Progress) -> Result<Vec<Option<Ceiling>>, Error> {
+/// equally similar to all others. `counted` is told the RSMs tested.
+pub fn accuracy_ceilings(space: &Space, options: &Options, counted: &Progress) -> Result<Vec<Option<Ceiling>>, Error> {
     let accuracy = |model: &Rsm, group: &Rsm| -> Result<Option<f64>, Error> {
         if two_vs_two::flat_row(model).is_some() {
             return Ok(None);
         }
         let test = TwoVsTwoTest::new(model, &[from_ref(group)], &options.draws, options.ties, &options.device);
-        Ok(Some(inference::observed(&test, &|_| progress.interrupt.flow())?[0]))
+        Ok(Some(inference::observed(&test, counted)?[0]))
     };
     space.layers.iter().map(|layer| ceiling::accuracy_ceiling(&layer.rsms, accuracy)).collect()
 }

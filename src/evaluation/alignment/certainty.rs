@@ -78,7 +78,7 @@ impl Sides<'_> {
         if measure == Measure::TwoVsTwo {
             return match layers.iter().map(|layer| known.ceiling(&layer.name)).collect::<Option<Vec<_>>>() {
                 Some(ceilings) => Ok(ceilings),
-                None => two_vs_two::accuracy_ceilings(self.space, self.options, progress),
+                None => two_vs_two::accuracy_ceilings(self.space, self.options, &|_| progress.interrupt.flow()),
             };
         }
         let ceiling = |layer| {
