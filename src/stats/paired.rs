@@ -12,6 +12,10 @@
 //!   that were only looked at: a layer that was chosen because it is the best is held against the others by the maximum over
 //!   every two layers.
 //!
+//! Of one degree of freedom, that of two groups, influences all lie along one line, whatever moves what. Such members are drawn each
+//! by itself: by shared weights any of 4 layers that have nothing to do with each other had a family-wise p of .05 or less in .18 of
+//! worlds, any of 12 in .44; of three groups or more in .04 to .08 (600 worlds).
+//!
 //! A difference of 0 has p = 1; of two sides that are one it is 0, its interval nothing else, and it takes no part in the
 //! maximum.
 //!
@@ -258,7 +262,8 @@ fn drawn(
 }
 
 /// `|t*|` of every difference, of as many influences and with its degrees of freedom: the squares behind its estimated
-/// variance are of the same weights of concepts for all, as those of a matrix of variances (Wishart's) are.
+/// variance are of the same weights of concepts for all, as those of a matrix of variances (Wishart's) are. One of one degree of
+/// freedom is drawn by itself.
 fn draw(seed: u64, t: u64, directions: &[(&[f64], usize)]) -> Vec<f64> {
     let mut random = Random::keyed(seed ^ STREAM, t);
     let mut weights = vec![0.0; directions[0].0.len()];
@@ -274,7 +279,11 @@ fn draw(seed: u64, t: u64, directions: &[(&[f64], usize)]) -> Vec<f64> {
         }
     }
     let scaled = values.iter().zip(&squares).zip(directions);
-    scaled.map(|((value, square), (_, freedom))| value.abs() / (square / *freedom as f64).sqrt()).collect()
+    let scaled = scaled.map(|((value, square), (_, freedom))| match freedom {
+        1 => (normal(&mut random) / normal(&mut random)).abs(),
+        freedom => value.abs() / (square / *freedom as f64).sqrt(),
+    });
+    scaled.collect()
 }
 
 /// A standard normal number (Box & Muller 1958).

@@ -118,6 +118,20 @@ fn many_influences_are_drawn_in_the_space_of_the_members() {
 }
 
 #[test]
+fn two_groups_do_not_tell_what_moves_together() {
+    // Their influences lie along one line. Three members are three chances to pass 12.706, the 95 % quantile of |t|: 1 - .95^3. The
+    // standard error of 20,000 draws is .0025.
+    let influences = [[0.5, -0.5], [-0.1, 0.1], [2.0, -2.0]];
+    let members = influences.each_ref().map(|influences| Member { t: 12.706, freedom: 1, influences });
+    let p = family_wise(&members, 20_000, 2, &go_on).unwrap();
+    assert!((p[0] - 0.1426).abs() < 0.0075, "{p:?}");
+    let variance = (0.5_f64 / 12.706).powi(2);
+    let spread = |own: [f64; 2]| Spread { difference: 0.5, variance, freedom: 1, influences: own.to_vec() };
+    let found = differences(&influences.map(spread), &[], 20_000, 2);
+    assert!(found.iter().all(|one| (one.p_value - 0.05).abs() < 0.005 && one.p_fwer > 2.0 * one.p_value), "{found:?}");
+}
+
+#[test]
 fn more_degrees_of_freedom_than_many_are_drawn_as_many() {
     let influences: Vec<f64> = (0..20).map(f64::from).collect();
     let of = |freedom| family_wise(&[Member { t: 1.5, freedom, influences: &influences }], DRAWS, 4, &go_on).unwrap();
