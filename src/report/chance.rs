@@ -18,6 +18,8 @@ const DRIFT: f64 = 0.01;
 const STANDARD_ERRORS: f64 = 4.0;
 /// Of fewer draws neither mean nor deviation say where chance lies: of one there is no deviation.
 const FEWEST_DRAWS: u64 = 20;
+/// What the 1 vs. 2 test compares.
+pub const IMAGES: &str = "images";
 /// Ties above this share are told.
 const MANY: f64 = 0.01;
 
@@ -168,6 +170,8 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, ties: Option<Ties>)
             };
             let advice = match ties {
                 Some(Ties::Half) => "",
+                // By the columns of the paper chance need not be 0.5 then.
+                _ if compared == IMAGES => "; one_vs_two.ties\u{a0}=\u{a0}\"half\" is advised",
                 _ if within => "; --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\") is advised",
                 _ => "; --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\") is advised, with which chance is 0.5",
             };
@@ -208,7 +212,7 @@ pub fn told(results: &Results, ties: Ties, null: Option<Null>, one_vs_two: Optio
     let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(ties))));
     let given =
         said_given(results, ties, null).into_iter().map(|(given, said)| line(&format!("2 vs. 2 given {given}"), said));
-    let images = images.iter().map(|curves| line("1 vs. 2", said(curves, "images", one_vs_two.map(|(ties, _)| ties))));
+    let images = images.iter().map(|curves| line("1 vs. 2", said(curves, IMAGES, one_vs_two.map(|(ties, _)| ties))));
     pairs.chain(given).chain(images).flatten().collect()
 }
 
@@ -304,6 +308,8 @@ mod tests {
             ),
             "{both}"
         );
+        let images = said(&curves, IMAGES, Some(Ties::Lost));
+        assert!(images.ends_with("as lost; one_vs_two.ties\u{a0}=\u{a0}\"half\" is advised."), "{images}");
         let half = said(&curves, "pairs", Some(Ties::Half));
         assert!(half.ends_with("and count as half a pass."), "{half}");
         let results = Results { accuracy: table.clone(), ..Default::default() };

@@ -47,7 +47,7 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &'a Material) -> Chart<
             None => "",
         };
     }
-    notes += &chance::note(curves, "images", material.one_vs_two().map(|(_, ties)| ties));
+    notes += &chance::note(curves, chance::IMAGES, material.one_vs_two().map(|(_, ties)| ties));
     Chart {
         y_title: "1 vs. 2 accuracy",
         curves: curves.marked(mark).chain(lines).collect(),

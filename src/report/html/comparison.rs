@@ -271,6 +271,19 @@ mod tests {
             assert_eq!(page.contains("Aronow, P. M."), generalise != Generalise::Groups);
             assert!(page.contains("Westfall, P. H.") && page.contains("Dharmaretnam, D."));
         }
+        // Two subjects leave one degree of freedom, five do not.
+        let mut two = networks.clone();
+        two.iter_mut().flatten().for_each(|row| row.groups = 2);
+        for (networks, generalise, said) in [
+            (&two, Generalise::Groups, true),
+            (&two, Generalise::Concepts, false),
+            (&networks, Generalise::Groups, false),
+        ] {
+            let (curves, record) = (overlays(networks), record(&runs, generalise));
+            let of = Comparison { curves: &curves, between: &between, within: &[], record: &record };
+            let page = page(&of, &of.drawings(), &out);
+            assert_eq!(page.contains("for two subjects do not tell how they are correlated"), said, "{generalise}");
+        }
     }
 
     #[test]
@@ -373,6 +386,13 @@ mod tests {
         assert!(
             asked[0]
                 .starts_with("GloVe, as asked for: from x to y (-0.100, 95 % interval -0.180 to -0.020, family-wise")
+        );
+        // Places without an order have no next ones.
+        let best = WithinRow { kind: WithinRow::BEST.into(), ..within.clone() };
+        let of = Comparison { curves: &curves, between: &[], within: &[best], record: &record };
+        let alone = page(&of, &of.drawings(), Path::new("nowhere"));
+        assert!(
+            alone.contains("Within a curve the best layer was compared with every other one: the family of these is")
         );
         let of = Comparison { curves: &curves, between: &[], within: &[within], record: &record };
         let page = page(&of, &of.drawings(), Path::new("nowhere"));

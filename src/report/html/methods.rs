@@ -22,6 +22,7 @@ use crate::report::inference::Null;
 use crate::report::material::Said;
 use crate::report::names;
 use crate::results::Results;
+use crate::stats::partial;
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::DOUBLE_UNITS;
 use crate::stimuli::PIXELS;
@@ -231,9 +232,15 @@ impl<'a> Settings<'a> {
         if !given.is_empty() {
             let apart =
                 if self.groups > 1 { format!(" in each {} by itself", self.said().group()) } else { String::new() };
+            let spearman = partial::Measure::Spearman.to_string();
+            let ranked = if measures.contains(&spearman.as_str()) {
+                format!(" (by {spearman} their ranks)")
+            } else {
+                String::new()
+            };
             text += &format!(
-                "The tests ({}) were repeated given {}: the entries of the given similarity matrices above the diagonal were \
-                 regressed, linearly and with a constant, out of those of the words and of each layer{apart}, and the residuals \
+                "The tests ({}) were repeated given {}: the entries of the given similarity matrices above the diagonal{ranked} \
+                 were regressed, linearly and with a constant, out of those of the words and of each layer{apart}, and the residuals \
                  were compared. ",
                 listed(&measures),
                 listed(&given)

@@ -1,12 +1,11 @@
 //! A comparison in words: what was held against what, and how it was tested.
 
-use crate::record::ComparisonRecord;
 use crate::report::compare::Comparison;
 use crate::report::curves::distinct;
 use crate::report::html::methods::Paragraph;
 use crate::report::html::references;
 use crate::results::WithinRow;
-use crate::stats::generalise::Generalise;
+use crate::stats::generalise::{FEWEST_GROUPS, Generalise};
 use crate::wording::{counted, listed};
 
 /// The paragraphs.
@@ -27,7 +26,7 @@ pub fn paragraphs(of: &Comparison) -> Vec<Paragraph> {
     if of.between.is_empty() && of.within.is_empty() {
         all.push(("Differences", "No difference was tested.".to_string()));
     } else {
-        all.extend([("Differences", differences(of)), ("Inference", inference(of.record))]);
+        all.extend([("Differences", differences(of)), ("Inference", inference(of))]);
     }
     let cited: String = all.iter().map(|(_, text)| text.as_str()).collect();
     all.push(("References", references::of(&cited)));
@@ -44,9 +43,17 @@ fn differences(of: &Comparison) -> String {
                  one pair of curves, not all pairs of curves. ";
     }
     let kinds = distinct(of.within.iter().map(|row| row.kind.as_str()));
-    if kinds.contains(&WithinRow::NEXT) {
-        text += "Within a curve every layer was compared with the one before it, a family, and the best layer with every \
-                 other one: the family of these is every two layers, because the best was chosen by looking at all. ";
+    // Places without an order have no next one.
+    if kinds.contains(&WithinRow::BEST) {
+        let compared = match kinds.contains(&WithinRow::NEXT) {
+            true => {
+                "every layer was compared with the one before it, a family, and the best layer with every other one"
+            }
+            false => "the best layer was compared with every other one",
+        };
+        text += &format!(
+            "Within a curve {compared}: the family of these is every two layers, because the best was chosen by looking at all. "
+        );
     }
     if kinds.contains(&WithinRow::ASKED) {
         text += &format!(
@@ -58,7 +65,8 @@ fn differences(of: &Comparison) -> String {
             difference."
 }
 
-fn inference(record: &ComparisonRecord) -> String {
+fn inference(of: &Comparison) -> String {
+    let record = of.record;
     let groups = &record.groups_are;
     let (spread, freedom, speaks) = match record.generalise {
         Generalise::Concepts => (
@@ -86,12 +94,19 @@ fn inference(record: &ComparisonRecord) -> String {
         ),
     };
     let drawn = record.generalise.said(groups);
+    let two = of.curves.iter().flat_map(|curve| curve.rows).any(|row| row.groups == FEWEST_GROUPS);
+    let alone = match record.generalise.over_groups() && two {
+        true => format!(
+            " Differences of one degree of freedom were drawn each by itself, for two {groups} do not tell how they are correlated."
+        ),
+        false => String::new(),
+    };
     format!(
         "For each difference {spread}. In units of its standard error it was held against {} (seed {}) of a multiplier bootstrap: \
          random normal weights of {drawn}, which all differences of a family share, over a random standard error of such weights \
          with {freedom}. \
          p-values are two-sided, p = (1 + b) / (1 + m) with b of m draws at least as large; family-wise p-values take the largest \
-         of the family in each draw (single-step max-T; Westfall & Young, 1993). 95 % intervals are pointwise. Intervals and \
+         of the family in each draw (single-step max-T; Westfall & Young, 1993).{alone} 95 % intervals are pointwise. Intervals and \
          p-values generalise to {speaks}: not to other networks, nor to other word models.",
         counted(record.resamples, "draw"),
         record.seed

@@ -6,7 +6,7 @@ use crate::report::curves::SIGNIFICANT;
 use crate::report::inference::{Drawn, NOT_MADE, drawn};
 use crate::results::{IntervalRow, Results};
 use crate::stats::generalise::Generalise;
-use crate::stats::inference::{Family, Tail};
+use crate::stats::inference::{Family, Rule, Tail};
 use crate::stimuli::PIXELS;
 use crate::wording::{counted, listed};
 
@@ -15,6 +15,9 @@ impl Settings<'_> {
         let in_full = !self.results.accuracy.is_empty();
         let mut text = match self.drawn() {
             Some(drawn) => self.permuted(drawn, in_full),
+            None if self.results.one_vs_two.iter().any(|row| row.permutations > 0) => {
+                "The 2 vs. 2 test was made without permutations: its accuracies have no p-values.".to_string()
+            }
             None => format!("{NOT_MADE}the {} have no p-values.", if in_full { "accuracies" } else { "measures" }),
         };
         if in_full && self.test.bootstrap > 0 {
@@ -33,21 +36,28 @@ impl Settings<'_> {
         let sharing: Vec<&str> = ["layers"].into_iter().chain(groups).chain([shared]).collect();
         let mut text = format!(
             "The null distribution came from {}{} of the concepts of {concepts}{} (seed {}); all {} \
-             shared the same permutations. With b permutations {} the observed value out of m, p = (1 + b) / (1 + m) \
-             (Phipson & Smyth, 2010).",
+             shared the same permutations.{}",
             if drawn.stopped > 0 { "at most " } else { "" },
             counted(drawn.permutations, "random permutation"),
             if self.test.within_categories { " within their categories" } else { "" },
             self.record.seed(),
             listed(&sharing),
+            self.p_values(),
+        );
+        text += &if in_full { self.family() } else { self.family_of_measures() };
+        text + &self.stopping(drawn)
+    }
+
+    /// What a p-value counts.
+    pub(super) fn p_values(&self) -> String {
+        format!(
+            " With b permutations {} the observed value out of m, p = (1 + b) / (1 + m) (Phipson & Smyth, 2010).",
             match self.null.rule.tail {
                 Tail::Upper => "whose value is at least as high as (one-sided)",
                 Tail::Lower => "whose value is at least as low as (one-sided)",
                 Tail::Two => "whose value is at least as far from the null\u{2019}s mean as (two-sided)",
-            },
-        );
-        text += &if in_full { self.family() } else { self.family_of_measures() };
-        text + &self.stopping(drawn)
+            }
+        )
     }
 
     /// The permutations of the 2 vs. 2 test and of measures.
@@ -121,10 +131,17 @@ impl Settings<'_> {
         if all.is_empty() {
             return String::new();
         }
+        let alone = match rows.iter().any(|row| row.p_fwer.is_some() && row.freedom < 2.0) {
+            true => format!(
+                "; those of one degree of freedom are independent, for two {} do not tell how they are correlated",
+                self.said().all()
+            ),
+            false => String::new(),
+        };
         format!(
             " Compared layer by layer (intervals.csv), by Student\u{2019}s t, two-sided: {}. Family-wise p-values are against the \
              maximum over all layers and word models of one measure and kind of comparison, in {} of a multivariate t whose \
-             members are correlated as the comparisons are.",
+             members are correlated as the comparisons are{alone}.",
             listed(&all),
             counted(self.test.bootstrap, "draw")
         )
@@ -165,7 +182,7 @@ impl Settings<'_> {
         text
     }
 
-    fn models(&self) -> usize {
+    pub(super) fn models(&self) -> usize {
         distinct(self.results.accuracy.iter().map(|row| row.words.as_str())).len()
     }
 
@@ -175,8 +192,8 @@ impl Settings<'_> {
         self.layers().len() * models
     }
 
-    /// What was corrected for, and how.
-    fn family(&self) -> String {
+    /// How the family-wise error rate was controlled; nothing of a family of one.
+    pub(super) fn controlled(&self, rule: Rule) -> String {
         if self.family_size() < 2 {
             return String::new();
         }
@@ -192,15 +209,22 @@ impl Settings<'_> {
             }
             _ => format!("the {}{pixels} of a network and word model", self.layers_said(layers.len())),
         };
+        format!(" The family-wise error rate over {over} was controlled by comparing {}", self.maximum(rule))
+    }
+
+    /// What was corrected for, and how.
+    fn family(&self) -> String {
         let choice = match self.null.rule.family {
-            Family::Layers if models > 1 => " The choice among the word models is not corrected for.",
+            Family::Layers if self.models() > 1 => " The choice among the word models is not corrected for.",
             _ => "",
         };
+        let controlled = self.controlled(self.null.rule);
+        if controlled.is_empty() {
+            return choice.to_string();
+        }
         format!(
-            " The family-wise error rate over {over} was controlled by comparing {}; the false discovery rate over the \
-             same family by the procedure of Benjamini and Hochberg (1995). Layers are called significant where the \
-             family-wise p is below {SIGNIFICANT}.{choice}",
-            self.maximum()
+            "{controlled}; the false discovery rate over the same family by the procedure of Benjamini and Hochberg (1995). \
+             Layers are called significant where the family-wise p is below {SIGNIFICANT}.{choice}"
         )
     }
 
@@ -216,17 +240,17 @@ impl Settings<'_> {
             " The family-wise error rate of a measure over {over} (p_fwer), and over all pairs of layers of two spaces (p_both), \
              was controlled by comparing {}; the false discovery rate over the family of p_fwer by the procedure of Benjamini \
              and Hochberg (1995).",
-            self.maximum()
+            self.maximum(self.null.rule)
         )
     }
 
     /// What values are held against.
-    fn maximum(&self) -> String {
-        let scaling = match self.null.rule.stop_after {
-            Some(_) => format!("first {} permutations", self.null.rule.of_moments()),
+    fn maximum(&self, rule: Rule) -> String {
+        let scaling = match rule.stop_after {
+            Some(_) => format!("first {} permutations", rule.of_moments()),
             None => "permutations".to_string(),
         };
-        let outermost = match self.null.rule.tail {
+        let outermost = match rule.tail {
             Tail::Upper => "the largest such value",
             Tail::Lower => "the smallest such value",
             Tail::Two => "the largest magnitude of such a value",

@@ -4,9 +4,9 @@ use super::Settings;
 use crate::report::chance;
 use crate::report::curves::Curves;
 use crate::report::inference::Null;
-use crate::stats::one_vs_two::Columns;
+use crate::stats::one_vs_two::{Columns, FEWEST_COLUMNS};
 use crate::stats::scoring::{Constant, Ties};
-use crate::wording::{counted, grouped};
+use crate::wording::{counted, grouped, listed};
 
 impl Settings<'_> {
     pub(super) fn two_vs_two(&self) -> String {
@@ -61,12 +61,14 @@ impl Settings<'_> {
         let known = run.top_1.map_or(String::new(), |share| format!(" (top-1 accuracy {:.1} %)", 100.0 * share));
         let section = run.config.one_vs_two.clone().unwrap_or_default();
         let ties = section.ties.unwrap_or(self.test.ties);
-        let networks = Curves::under(Some(Null::of_one_vs_two(self.record)), &self.results.one_vs_two);
+        let null = Null::of_one_vs_two(self.record);
+        let networks = Curves::under(Some(null), &self.results.one_vs_two);
         let mut text = format!(
             "The 1 vs. 2 test was made for the {} that the network misclassified{known} and whose true and predicted class both \
              have a word. The correlations of the image's activations with those of the correctly classified images{} \
-             were compared with the correlations of the two classes' word vectors with those images' words, {}. The \
-             image passes if its correlations correlate more with the true class's than with the predicted one's{}.",
+             were compared with the correlations of the two classes' word vectors with those images' words, {}; images with \
+             fewer than {FEWEST_COLUMNS} such correlations did not take part. The image passes if its correlations correlate \
+             more with the true class's than with the predicted one's{}.",
             counted(row.images, "image"),
             if self.groups > 1 { " of its group" } else { "" },
             match section.columns {
@@ -79,24 +81,42 @@ impl Settings<'_> {
                 false => "",
             },
         );
-        for said in networks.iter().map(|curves| chance::said(curves, "images", Some(ties))) {
+        for said in networks.iter().map(|curves| chance::said(curves, chance::IMAGES, Some(ties))) {
             text += format!(" {said}").trim_end();
         }
         if row.permutations > 0 {
-            text += &format!(
-                " The null hypothesis is that the words' labels are unrelated to what the network saw and answered: p-values \
-                 come from {} of all words that can take part{}, shared by layers{}, with the same tail and \
-                 corrected over the same family as above.",
-                counted(row.permutations, "random permutation"),
-                if self.test.within_categories {
-                    ", within their categories, those of classes that are no concepts among themselves"
-                } else {
-                    ""
-                },
-                if self.groups > 1 { " and groups" } else { "" }
-            );
+            text += &self.permuted_words(null, row.permutations);
+        }
+        if self.test.constant == Constant::Half {
+            text += " An image whose activations are constant counted half; as another one's column it counted as a correlation of 0.";
         }
         text + &format!(" A tie counted as {}.", tied(ties))
+    }
+
+    /// The null of the 1 vs. 2 test; what it has in common with that of the 2 vs. 2 test is told there, if there is one.
+    fn permuted_words(&self, null: Null, permutations: u64) -> String {
+        let groups = (self.groups > 1).then_some("groups");
+        let models = (self.models() > 1).then_some("word models");
+        let shared: Vec<&str> = ["layers"].into_iter().chain(groups).chain(models).collect();
+        let text = format!(
+            " The null hypothesis is that the words' labels are unrelated to what the network saw and answered: p-values \
+             come from {} of all words that can take part{}, shared by {}",
+            counted(permutations, "random permutation"),
+            if self.test.within_categories {
+                ", within their categories, those of classes that are no concepts among themselves"
+            } else {
+                ""
+            },
+            listed(&shared)
+        );
+        if self.drawn().is_none() {
+            let controlled = self.controlled(null.rule);
+            let end = if controlled.is_empty() { "" } else { "." };
+            return format!("{text} (seed {}).{}{controlled}{end}", self.record.seed(), self.p_values());
+        }
+        let corrected = if self.family_size() > 1 { " and corrected over the same family as above" } else { "" };
+        let stopped = if self.null.rule.stop_after.is_some() { "; all of them were made" } else { "" };
+        format!("{text}, with the same tail{corrected}{stopped}.")
     }
 }
 

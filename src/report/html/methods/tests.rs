@@ -5,7 +5,7 @@ use crate::record;
 use crate::report::curves::tests::rows;
 use crate::report::intervals::tests::{correlation, interval};
 use crate::report::one_vs_two;
-use crate::results::{IntervalRow, OneVsTwoRow, PartitionRow, ResultsDir, RsaRow};
+use crate::results::{ControlRow, IntervalRow, OneVsTwoRow, PartitionRow, ResultsDir, RsaRow};
 
 /// The paragraphs of three layers against two word models, by a record of schema 2 that is changed.
 fn told(change: impl FnOnce(&mut Value, &mut Results)) -> String {
@@ -176,6 +176,14 @@ fn the_family_its_maximum_and_the_tail_are_told() {
             ("not corrected for", false),
         ],
     );
+    let of_one_layer = told(|record, results| {
+        new(record, json!({}));
+        results.accuracy.retain(|row| row.layer == "fc1");
+    });
+    says(
+        &of_one_layer,
+        &[("family-wise error rate", false), ("The choice among the word models is not corrected for.", true)],
+    );
     says(
         &told(|_, _| ()),
         &[("comparing each value with the permutations\u{2019} maximum", true), ("Westfall", false)],
@@ -323,6 +331,15 @@ fn only_what_was_compared_is_said_to_have_been() {
             ("The spread of differences of accuracies was taken in closed form.", true),
         ],
     );
+    let of_two = told(|record, results| {
+        new(record, json!({"generalise": "groups"}));
+        record["config"]["two_vs_two"]["bootstrap"] = 200.into();
+        results.intervals = vec![IntervalRow { freedom: 1.0, ..interval("2v2", "words") }];
+    });
+    says(
+        &of_two,
+        &[("correlated as the comparisons are; those of one degree of freedom are independent, for two groups", true)],
+    );
     let untested = told(|record, results| {
         new(record, json!({"generalise": "concepts"}));
         record["config"]["two_vs_two"]["bootstrap"] = 200.into();
@@ -378,6 +395,36 @@ fn what_categories_are_and_how_many_resamples_is_told() {
         &[(shared, true), ("percentiles of 200 bootstrap resamples over concepts, centred", true)],
     );
     says(&of("pixels + GloVe"), &[(shared, false)]);
+}
+
+#[test]
+fn by_spearman_ranks_are_regressed() {
+    let of = |measure: &str| {
+        told(|_, results| {
+            let row = &results.accuracy[1];
+            let control = ControlRow {
+                network: row.network.clone(),
+                layer: row.layer.clone(),
+                label: row.label.clone(),
+                words: row.words.clone(),
+                given: "pixels".into(),
+                measure: measure.into(),
+                value: 0.1,
+                without: 0.2,
+                permutations: 99,
+                p_value: 0.01,
+                p_fwer: 0.02,
+                q_fdr: 0.02,
+                null_mean: 0.0,
+                null_sd: 0.1,
+                ties: None,
+            };
+            results.controls = vec![control];
+        })
+    };
+    let ranks = "above the diagonal (by rsa-spearman their ranks) were regressed";
+    says(&of("rsa-spearman"), &[(ranks, true)]);
+    says(&of("rsa-pearson"), &[("above the diagonal were regressed", true)]);
 }
 
 #[test]
@@ -471,7 +518,30 @@ fn the_columns_of_the_one_vs_two_test_and_its_null_are_told() {
         results.one_vs_two.push(row.clone());
     });
     says(&within, &[("of all words that can take part, within their categories,", true)]);
-    says(&with("others"), &[("of all words that can take part, shared by layers and groups", true)]);
+    says(
+        &with("others"),
+        &[
+            ("of all words that can take part, shared by layers, groups and word models, with the same tail and", true),
+            ("images with fewer than 5 such correlations did not take part", true),
+        ],
+    );
+    // Nothing is above where the 2 vs. 2 test drew nothing.
+    let alone = told(|record, results| {
+        new(record, json!({"tail": "lower"}));
+        record["config"]["one_vs_two"] = json!({});
+        results.accuracy.iter_mut().for_each(|row| row.permutations = 0);
+        results.one_vs_two.push(row.clone());
+    });
+    says(
+        &alone,
+        &[
+            ("as above", false),
+            ("No permutation test was made", false),
+            ("at least as low as (one-sided)", true),
+            ("The family-wise error rate over the 3 layers, the pixels among them, of a network and word model", true),
+            ("with the smallest such value in each permutation", true),
+        ],
+    );
     let null = ("labels are unrelated to what the network saw and answered", true);
     says(
         &with("paper"),
