@@ -39,8 +39,8 @@
 //! # Nothing
 //!
 //! Outcomes are counted in whole numbers, so sides of which no pair differs differ by exactly 0. If no margin differs by more
-//! than rounding either, the two are one, and the variance is 0. Otherwise it is at least what counting in pairs makes
-//! uncertain, `1 / (12 P^2)`.
+//! than rounding either, that of the RSMs' entries included, the two are one, and the variance is 0. Otherwise it is at least what
+//! counting in pairs makes uncertain, `1 / (12 P^2)`.
 //!
 //! # Other groups
 //!
@@ -65,9 +65,6 @@ const WIDTH: f64 = 0.3;
 
 /// Beyond so many standard deviations the kernel is 0 in single precision.
 const FAR: f64 = 6.0;
-
-/// Of a margin: of four inner products of rows of about unit length, each of which errs by [`TIE`] at most (see the ties of the test).
-const ROUNDING: f64 = 16.0 * TIE;
 
 /// So many concepts are too few for all parts of the variance.
 const FEW: f64 = 12.0;
@@ -258,10 +255,17 @@ impl Outcomes {
 
     /// Whether the sides are one: no pair differs, nor by how much it passes, but for rounding.
     fn are_one(&self) -> bool {
-        let rounding = ROUNDING * self.sides.iter().map(|group| group.weight.abs()).sum::<f64>();
-        let pairs = self.sides.first().map_or(0, |group| group.margins.len());
-        let margin = |pair: usize| self.sides.iter().map(|group| group.weight * group.margins[pair]).sum::<f64>();
-        self.half_points.iter().all(|&points| points == 0) && (0..pairs).all(|pair| margin(pair).abs() <= rounding)
+        let k = self.sides.first().map_or(0, |group| group.constant.len());
+        let is_rounding = |(a, b): (usize, usize)| {
+            let (mut margin, mut rounding) = (0.0, 0.0);
+            for group in &self.sides {
+                margin += group.weight * group.margins[a * k + b];
+                rounding += group.weight.abs() * group.rounding(a, b);
+            }
+            f64::abs(margin) <= rounding
+        };
+        let mut pairs = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
+        self.half_points.iter().all(|&points| points == 0) && pairs.all(is_rounding)
     }
 }
 
@@ -317,13 +321,22 @@ impl Group {
         Ok(Self { words, image, half_points, margins, weight, width: WIDTH * variance.sqrt(), constant })
     }
 
+    /// How far rounding puts a margin off, whether of the RSMs' entries or of what is made of them. A correlation of a word's row
+    /// with an image's is a product with the rows' weights, in which each side errs by [`TIE`] at most (see there) and by as many
+    /// times more as its rows are stretched: `TIE (sum w s sum v + sum w sum v s)` over the four, with the weights `w`, `v` and the
+    /// stretches `s` of both sides.
+    fn rounding(&self, a: usize, b: usize) -> f64 {
+        let [[words, words_off], [images, images_off]] = [&self.words, &self.image].map(|side| side.weights(a, b));
+        TIE * (words_off * images + words * images_off)
+    }
+
     /// Adds what every column adds to the expected outcome of the pair to `added`.
     fn add(&self, a: usize, b: usize, rows: &mut [Vec<f64>; 4], added: &mut [f64]) {
         if self.constant[a] || self.constant[b] || self.width == 0.0 {
             return;
         }
         // Most pairs of a good layer: before their rows are made, as far as rounding lets it be said.
-        if self.margins[a * added.len() + b].abs() - ROUNDING > FAR * self.width {
+        if self.margins[a * added.len() + b].abs() - self.rounding(a, b) > FAR * self.width {
             return;
         }
         let [xa, xb, ya, yb] = rows;

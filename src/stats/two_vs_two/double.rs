@@ -4,11 +4,13 @@ use super::rows::UnitRows;
 use super::{TwoVsTwoError, weight};
 use crate::stats::Rsm;
 
-/// One side: its rows `A` and their weights `r(A)`, `[concepts, concepts]` each.
+/// One side: its rows `A` and their weights `r(A)`, `[concepts, concepts]` each, and how many times larger the rounding errors of
+/// the RSM's entries are in its rows.
 pub struct Side {
     concepts: usize,
     rows: Vec<f64>,
     weights: Vec<f64>,
+    stretches: Vec<f64>,
 }
 
 impl Side {
@@ -26,10 +28,10 @@ impl Side {
         Ok(Self::of(UnitRows::image(rsm, rsm.concepts(), 0)?))
     }
 
-    fn of(UnitRows { concepts, values: rows, .. }: UnitRows) -> Self {
+    fn of(UnitRows { concepts, values: rows, stretches, .. }: UnitRows) -> Self {
         let c = 1.0 + 1.0 / (concepts - 2) as f64;
         let weights = rows.iter().map(|&x| weight(c, x)).collect();
-        Self { concepts, rows, weights }
+        Self { concepts, rows, weights, stretches }
     }
 
     /// The row of concept `a` without the columns a and b, at mean 0 and length 1, into `row`, `[concepts]`; 0 in these
@@ -41,5 +43,12 @@ impl Side {
         let shift = own[b] / (k - 2) as f64;
         row.iter_mut().zip(own).for_each(|(x, own)| *x = (own + shift) * weight);
         (row[a], row[b]) = (0.0, 0.0);
+    }
+
+    /// The weights of the pair's two rows added up, and the same with what rounding errors of the RSM's entries become in them.
+    pub fn weights(&self, a: usize, b: usize) -> [f64; 2] {
+        let rows =
+            [(a, b), (b, a)].map(|(own, other)| (self.weights[own * self.concepts + other], self.stretches[own]));
+        [rows.iter().map(|(weight, _)| weight).sum(), rows.iter().map(|(weight, stretch)| weight * stretch).sum()]
     }
 }

@@ -10,6 +10,9 @@ pub struct UnitRows {
     pub values: Vec<f64>,
     /// `[concepts]`: the entry on the RSM's diagonal, centred and scaled as its row.
     pub diagonal: Vec<f64>,
+    /// `[concepts]`: how many times larger the relative rounding errors of the RSM's entries are in the row, the length of the
+    /// entries over that of their differences from their mean.
+    pub stretches: Vec<f64>,
     /// `[concepts]`: false where the concept is constant; its row and column are 0.
     pub tested: Vec<bool>,
 }
@@ -38,7 +41,8 @@ impl UnitRows {
         for concept in rsm.constant() {
             tested[concept] = false;
         }
-        let mut rows = Self { concepts: k, values: vec![0.0; k * k], diagonal: vec![0.0; k], tested };
+        let (values, diagonal, stretches) = (vec![0.0; k * k], vec![0.0; k], vec![1.0; k]);
+        let mut rows = Self { concepts: k, values, diagonal, stretches, tested };
         if rows.pairs() == 0 {
             return Ok(rows);
         }
@@ -62,6 +66,7 @@ impl UnitRows {
             let scale = 1.0 / centred.sqrt();
             others().for_each(|j| row[j] *= scale);
             rows.diagonal[a] = (rsm.row(a)[a] - mean) * scale;
+            rows.stretches[a] = (squares / centred).sqrt();
         }
         Ok(rows)
     }
