@@ -151,12 +151,13 @@ impl<'a> Sides<'a> {
                 Err(unvaried) => unvaried,
             };
             let place = places[usize::from(!of_words)].remove(layer);
-            warnings.push(self.left_out(
-                measure,
-                of_words,
-                place,
-                "it does not vary over the concepts, or one has no correlation",
-            ));
+            let why = if measure.needs_gram() {
+                "its vectors do not differ, or by no more than the rounding of what they have in common (if so, take from every \
+                 unit its mean over the concepts)"
+            } else {
+                "it does not vary over the concepts, or one has no correlation"
+            };
+            warnings.push(self.left_out(measure, of_words, place, why));
         }
     }
 

@@ -227,6 +227,17 @@ fn groups_of_words_meet_their_own_images_where_an_image_is_constant() {
 }
 
 #[test]
+fn vectors_that_have_all_but_rounding_in_common_are_left_out_and_what_helps_is_said() {
+    let (mut space, _, mut alignment) = world();
+    alignment.measures = vec![Measure::Cka, Measure::CkaDebiased, Measure::CkaRbf];
+    space.layers[1].scales.iter_mut().for_each(|scales| scales.means.fill(1e9));
+    let (rows, said) = align(&space, &alignment, &options(9), &Known::default(), &Progress::silent()).unwrap();
+    assert!(rows.len() == 6 && rows.iter().all(|row| row.layer != "b"), "{rows:?}");
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said.iter().all(|said| said.contains("net b: left out") && said.contains("its mean over the concepts")));
+}
+
+#[test]
 fn groups_of_words_meet_images_without_groups() {
     let (mut space, _, mut alignment) = world();
     space.groups.truncate(1);
