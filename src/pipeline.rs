@@ -82,16 +82,16 @@ pub struct Beside<'a> {
     pub begin: Option<&'a dyn Fn() -> Result<(), Error>>,
 }
 
-/// Runs the experiment and writes its results; returns their directory. What these replace there, [`record::check`] says.
+/// Runs the experiment and writes its results; returns their directory. What these replace there, [`Plan::check`] says.
 ///
 /// # Errors
 /// [`Error::Input`] if the directory is another's (see [`ResultsDir::claim`]) or shards are missing, [`Error::Failed`] while
 /// running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
 pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
-    record::check(&plan, fresh)?;
+    plan.check(fresh)?;
     let key = Keys::of(&plan).test;
-    let parts = record::parts(&plan);
+    let parts = plan.parts();
     let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
     let Inputs { manifest, words, warnings, .. } = inputs;
     let directory = ResultsDir::new(config.out());

@@ -5,6 +5,7 @@
 mod arrival;
 mod common;
 mod controls;
+mod difference;
 mod error;
 mod model;
 mod placement;

@@ -21,9 +21,8 @@ use crate::nets::{Input, Token};
 use crate::results::{Ledger, ResultsDir, altered, write_json};
 
 pub use comparison::{Along, Compared, ComparisonRecord};
-pub use difference::{
-    changed, changed_config, check, check_free, cut_from, keep, of_test, parts, parts_of_test, replaced,
-};
+pub(crate) use difference::to_cut;
+pub use difference::{changed, changed_config, check, check_free, keep, of_test, parts_of_test, replaced};
 
 /// Version of the layout of `run.json`; 1 and 2 are read too.
 pub const SCHEMA: u64 = 3;

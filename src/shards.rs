@@ -244,7 +244,7 @@ impl Shards {
     pub fn of(plan: &Plan) -> Result<Self, ShardError> {
         let shards = Self::at(&plan.config.out())?;
         let path = shards.place.join(cut::LIST);
-        same(&path, (&Keys::of(plan), &shards.cut), || record::cut_from(plan))?;
+        same(&path, (&Keys::of(plan), &shards.cut), || plan.cut_from())?;
         if !shards.cut.is_of(plan.inputs.manifest.groups.len(), plan.config.most_permutations()) {
             let reason = "its groups or draws end elsewhere than the experiment's".to_string();
             return Err(ShardError::Damaged { path, reason });

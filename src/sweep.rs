@@ -27,7 +27,7 @@ use crate::error::{Error, FileError};
 use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
 use crate::progress::{Progress, Writing};
-use crate::record::{self, RecordError, RunRecord};
+use crate::record::{RecordError, RunRecord};
 use crate::report::{self, OfNetworks, Style};
 use crate::results::{
     AccuracyRow, Claim, ClaimError, DRAWS, Ledger, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered,
@@ -133,7 +133,7 @@ fn looked(plans: &Plans, fresh: bool) -> Result<(Vec<bool>, Vec<String>), Error>
             continue;
         }
         let plan = plans.plan(n).map_err(Error::input)?;
-        let replaced = record::check(&plan, fresh)?;
+        let replaced = plan.check(fresh)?;
         finished.push(!fresh && is_finished(member, &plan));
         said.extend(replaced.filter(|_| !finished[n]).map(|replaced| format!("{}: {replaced}", member.label)));
     }
@@ -224,7 +224,7 @@ fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
 pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let out = check_out(sweep)?;
     others::check(sweep, &out, ", as a merge of all networks with --fresh, without --network, does")?;
-    let replaced = record::check(&plan, fresh)?;
+    let replaced = plan.check(fresh)?;
     let say = || {
         replaced.iter().for_each(|said| progress.line(said));
         Ok(())

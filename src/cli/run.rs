@@ -12,7 +12,7 @@ use crate::nets::Input;
 use crate::pipeline::{self, Beside};
 use crate::plan::{Inputs, Plan};
 use crate::progress::Progress;
-use crate::record::{self, Memory};
+use crate::record::Memory;
 use crate::results::{ResultsDir, seen};
 use crate::stimuli::Manifest;
 use crate::wording::{counted, grouped};
@@ -102,7 +102,7 @@ pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &P
     let note = config.stimuli.note.clone();
     let plan = Plan::new(config, progress)?;
     describe(&plan, progress);
-    record::check(&plan, fresh)?.into_iter().for_each(|said| progress.line(said));
+    plan.check(fresh)?.into_iter().for_each(|said| progress.line(said));
     if dry_run {
         return decode(&plan.inputs.manifest, &plan.model.input, progress);
     }

@@ -194,7 +194,7 @@ fn cut_one(
     planned: f64,
     progress: &Progress,
 ) -> Result<(PathBuf, Cut), Error> {
-    let (out, keys, images) = (plan.config.out(), (Keys::of(&plan), record::cut_from(&plan)), plan.images.clone());
+    let (out, keys, images) = (plan.config.out(), (Keys::of(&plan), plan.cut_from()), plan.images.clone());
     let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
     let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
     let told = (arguments.seconds_per_group, arguments.seconds_per_draw);
@@ -267,7 +267,7 @@ pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> 
                 Some(sweep) => crate::sweep::merge(&sweep, &member, plan, fresh, progress)?,
                 None => {
                     let shards = Shards::of(&plan).map_err(Error::input)?;
-                    let replaced = record::check(&plan, fresh)?;
+                    let replaced = plan.check(fresh)?;
                     let say = || {
                         replaced.iter().for_each(|said| progress.line(said));
                         Ok(())

@@ -5,22 +5,23 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Checksums, Command, RunRecord, Test, file_name};
-use crate::checksum;
 use crate::config::{Config, RunConfig, TestRequest};
 use crate::error::FileError;
 use crate::matrices::{Read, Side};
-use crate::plan::Plan;
 use crate::results::{ClaimError, Ledger, ResultsDir};
 use crate::wording::grouped;
 
-/// Whether the run of a plan may go where it is to; returns what it replaces there, or with `fresh` removes, in words.
+/// Whether a run of these parts may go where it is to; returns what it replaces there, or with `fresh` removes, in words.
 ///
 /// # Errors
 /// [`ClaimError::Other`]: the matrices of another experiment, or results whose word models are all others by name and file.
-pub fn check(plan: &Plan, fresh: bool) -> Result<Option<String>, ClaimError> {
-    let Plan { config, checksums, .. } = plan;
+pub fn check(
+    (config, checksums): (&Config, &Checksums),
+    fresh: bool,
+    parts: impl FnOnce() -> Vec<(String, Value)>,
+) -> Result<Option<String>, ClaimError> {
     let directory = ResultsDir::new(config.out());
-    let removed = check_free(&directory, &checksums.similarity, fresh, || parts(plan))?;
+    let removed = check_free(&directory, &checksums.similarity, fresh, parts)?;
     let Ok(Some(record)) = RunRecord::read(&directory) else { return Ok(removed) };
     let Some(there) = record.run().filter(|_| removed.is_none()) else { return Ok(removed) };
     if shares_words((&there.config, &there.checksums), (config, checksums)) {
@@ -82,22 +83,8 @@ pub fn of_test(request: &TestRequest) -> Value {
     json!(request)
 }
 
-/// What the shards of a plan are cut from, as a file keeps it: for [`changed`].
-pub fn cut_from(plan: &Plan) -> Value {
-    let Plan { config, checksums, inputs, placement, .. } = plan;
-    let names = (&inputs.manifest.concepts, &inputs.manifest.groups);
-    let words = config.words.iter().map(|words| format!("words of {}", words.name)).zip(checksums.words.iter());
-    let mut contents: BTreeMap<String, String> = words.map(|(key, sum)| (key, sum.clone())).collect();
-    contents.insert("images".to_string(), checksums.images.clone());
-    contents.insert("names of concepts and groups".to_string(), checksum::of_parts(&[json!(names).to_string()]));
-    contents.extend(checksums.weights.clone().map(|sum| ("weights".to_string(), sum)));
-    json!({
-        "SHA-256": contents, "config": to_cut(config), "device": placement.device.key(), "semgpu": env!("CARGO_PKG_VERSION"),
-    })
-}
-
 /// What of a configuration may not change between shards, files by their names.
-fn to_cut(config: &Config) -> Value {
+pub(crate) fn to_cut(config: &Config) -> Value {
     let mut config = config.clone();
     (config.run, config.network.label) = (RunConfig::default(), None);
     config.paths_mut().for_each(|path| *path = file_name(&path.to_string_lossy()).into());
@@ -105,7 +92,7 @@ fn to_cut(config: &Config) -> Value {
     serde_json::from_str(&json!(config).to_string()).expect("written as JSON")
 }
 
-/// In what one is other than the one that was [cut](cut_from), in words; none where that is not known.
+/// In what one is other than the [one](crate::plan::Plan::cut_from) that was cut, in words; none where that is not known.
 pub fn changed(cut: &Value, here: &Value) -> Option<String> {
     let mut found = Vec::new();
     for part in ["semgpu", "device", "SHA-256", "config"] {
@@ -191,36 +178,10 @@ fn said(value: &Value) -> String {
     }
 }
 
-/// What decides the RSMs of a run, what a user would look at first at the front.
-pub fn parts(plan: &Plan) -> Vec<(String, Value)> {
-    let Plan { config, model, inputs, placement, checksums, .. } = plan;
-    let random = || format!("random, seed {}", config.seed);
-    let of_file = |sum: &String| format!("SHA-256 {sum}{}", config.network.part_of_weights());
-    let named = |(key, value): (&str, Value)| (key.to_string(), value);
-    let network = [
-        ("semgpu", json!(env!("CARGO_PKG_VERSION"))),
-        ("network.name", json!(model.network.name)),
-        ("network.form", json!(model.network.form)),
-        ("network.weights", json!(checksums.weights.as_ref().map_or_else(random, of_file))),
-    ];
-    let input = json!(model.input);
-    let of_input = |key: &str| (format!("input {key}"), json!(input[key].to_string()));
-    let device = &placement.device;
-    let rest = [
-        ("network.token", json!(model.has_tokens.then_some(model.token))),
-        ("groups", json!(inputs.manifest.groups)),
-        ("concepts", json!(inputs.manifest.concepts)),
-        ("images", json!(format!("SHA-256 {}", checksums.images))),
-        ("device", json!(format!("{}, {}", device.kind(), device.name()))),
-    ];
-    let inputs = ["size", "preprocess", "resize", "crop_pct"].map(of_input);
-    network.map(named).into_iter().chain(inputs).chain(rest.map(named)).collect()
-}
-
 /// The part that tests alone have.
 const OF_TESTS: &str = "read as";
 
-/// The same of a test of these concepts.
+/// What decides the results of a test of these concepts, what a user would look at first at the front.
 pub fn parts_of_test(test: &Test, concepts: &[String]) -> Vec<(String, Value)> {
     let Test { config, read, checksums, .. } = test;
     let names = |side| read.iter().filter(|read| read.side == side).map(|read| read.name.as_str()).collect::<Vec<_>>();

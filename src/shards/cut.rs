@@ -129,7 +129,7 @@ pub struct Cut {
     pub draws: Vec<Span>,
     /// Seconds that the first group and the first draw are estimated to take.
     pub estimate: Estimate,
-    /// What the keys are of, in full: says in what another experiment is another ([`record::cut_from`](crate::record::cut_from)).
+    /// What the keys are of, in full: says in what another experiment is another ([`Plan::cut_from`](crate::plan::Plan::cut_from)).
     #[serde(default)]
     pub from: Value,
 }
