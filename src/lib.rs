@@ -15,16 +15,17 @@
 //! | [`images`] | an image file | RGB bytes of the network's size |
 //! | [`weights`], [`nets`] | a weights file | a network as a list of stages with named taps |
 //! | [`stimuli`] | a manifest of images | normalised batches on the device, decoded ahead |
-//! | [`arrays`], [`matrices`] | files of numbers, any toolbox's | arrays and what they say of themselves; RSMs |
 //! | [`results`] | rows | CSV, JSON |
+//! | [`arrays`], [`matrices`] | files of numbers, any toolbox's | arrays and what they say of themselves; RSMs |
 //! | [`concepts`] | classes, vocabularies, images | a manifest, and why each class is in it or not |
 //! | [`evaluation`] | RSMs of words and layers | rows of results |
 //! | [`config`], [`record`] | an experiment's TOML, a command's arguments | what was asked for; what came of it: `run.json` |
 //! | [`plan`] | a configuration | things that exist, or the user's error in second 0 |
 //! | [`report`] | rows | figures, and one page of everything |
 //! | [`finish`](mod@finish) | RSMs of words and layers | a results directory |
+//! | [`checkpoint`] | RSMs of layers | their files, with which an interrupted run goes on |
 //! | [`shards`] | a plan | pieces for many machines, which merge to the same bytes |
-//! | [`pipeline`], [`checkpoint`], [`bench`](mod@bench) | a plan | the whole line, stage by stage; an interrupted run goes on; timings |
+//! | [`pipeline`], [`bench`](mod@bench) | a plan | the whole line, stage by stage; timings |
 //! | [`sweep`] | plans of many networks | a results directory each, one table and figure of all |
 //! | [`features`], [`halves`] | another program's features or matrices | either half of the line on its own |
 //! | [`compare`] | results of several runs | their curves on one axis, paired tests of their differences |
@@ -74,9 +75,10 @@ pub mod weights;
 
 pub mod stimuli;
 
+pub mod results;
+
 pub mod arrays;
 pub mod matrices;
-pub mod results;
 
 pub mod concepts;
 
@@ -87,11 +89,13 @@ pub mod record;
 
 pub mod report;
 
-pub mod bench;
-pub mod checkpoint;
 pub mod finish;
-pub mod pipeline;
+
+pub mod checkpoint;
 pub mod shards;
+
+pub mod bench;
+pub mod pipeline;
 pub mod sweep;
 
 pub mod features;
@@ -101,3 +105,6 @@ pub mod export;
 pub mod halves;
 
 pub mod cli;
+
+#[cfg(test)]
+mod map;
