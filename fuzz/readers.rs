@@ -5,7 +5,7 @@ use std::path::Path;
 use semgpu::arrays::{self, Told};
 use semgpu::config::Config;
 use semgpu::device::{self, Choice};
-use semgpu::images::{self, Resize};
+use semgpu::images::{self, Framing, Resize};
 use semgpu::matrices::{self, Reading, Side, Source};
 use semgpu::nets::GraphNetwork;
 use semgpu::record::RunRecord;
@@ -97,7 +97,7 @@ fn graph(path: &Path) {
 fn image(path: &Path) {
     drop(images::check(path));
     drop(images::fingerprint(path));
-    drop(images::load(path, 8, Resize::CropBicubic, 0.875));
+    drop(images::load(path, Framing { size: 8, resize: Resize::CropBicubic, crop_pct: 0.875 }));
 }
 
 /// `run.json`, and the list of matrices.

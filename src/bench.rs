@@ -384,7 +384,7 @@ fn time_network(plan: Plan) -> Result<Vec<Row>, Error> {
     let prepared = model.input;
     let rgb = inputs
         .manifest
-        .load(&[0], None, prepared.size, prepared.resize, prepared.crop_pct, images)
+        .load(&[0], None, prepared.framing(), images)
         .map_err(Error::failed)?
         .take(images)
         .collect::<Result<Vec<_>, _>>()

@@ -42,6 +42,17 @@ pub enum Resize {
     CropBicubic,
 }
 
+/// How an image becomes a square.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Framing {
+    /// Height and width in pixels.
+    pub size: usize,
+    /// The rule.
+    pub resize: Resize,
+    /// Share of the shorter side that a centre crop keeps; matters to the crop rules only.
+    pub crop_pct: f64,
+}
+
 impl Resize {
     /// Whether it keeps the middle of the image alone.
     pub fn crops(self) -> bool {
@@ -56,33 +67,27 @@ impl std::fmt::Display for Resize {
     }
 }
 
-/// Decodes `path` and resizes it to `size` x `size`: RGB bytes, `[height, width, 3]`.
+/// Decodes `path` and frames it: RGB bytes, `[size, size, 3]`.
 ///
 /// EXIF orientation is applied; grey is spread to RGB; CMYK is multiplied out, without a colour profile, as Pillow does;
-/// alpha is laid over white; 16 bits are reduced to 8; of an animation the first frame counts. `crop_pct` matters to the
-/// crop rules only.
+/// alpha is laid over white; 16 bits are reduced to 8; of an animation the first frame counts.
 ///
 /// JPEG decoders differ: against Pillow's (libjpeg-turbo), 14 to 17 % of the values of 664 ImageNet photographs were
 /// off after the resize, by 1 or 2 but for one in a thousand at most (largest difference: 9).
 ///
 /// # Errors
 /// [`ImageError`] names the file.
-pub fn load(path: &Path, size: usize, resize: Resize, crop_pct: f64) -> Result<Vec<u8>, ImageError> {
-    load_unchanged(path, None, size, resize, crop_pct)
+pub fn load(path: &Path, framing: Framing) -> Result<Vec<u8>, ImageError> {
+    load_unchanged(path, None, framing)
 }
 
 /// [`load`] of a file whose SHA-256 is `sum`.
 ///
 /// # Errors
 /// [`ImageError`] names the file, also if it is another by now.
-pub fn load_unchanged(
-    path: &Path,
-    sum: Option<&str>,
-    size: usize,
-    resize: Resize,
-    crop_pct: f64,
-) -> Result<Vec<u8>, ImageError> {
-    if resize.crops() && !(MIN_CROP_PCT..=1.0).contains(&crop_pct) {
+pub fn load_unchanged(path: &Path, sum: Option<&str>, framing: Framing) -> Result<Vec<u8>, ImageError> {
+    let crop_pct = framing.crop_pct;
+    if framing.resize.crops() && !(MIN_CROP_PCT..=1.0).contains(&crop_pct) {
         return Err(ImageError::CropPct { crop_pct });
     }
     let bytes = read(path)?;
@@ -91,7 +96,7 @@ pub fn load_unchanged(
     }
     guarded(path, || {
         let (image, _decoding) = decode(path, &bytes)?;
-        Ok(resize::resize(&image, size, resize, crop_pct))
+        Ok(resize::resize(&image, framing))
     })
 }
 

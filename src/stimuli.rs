@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::error::FileError;
 use crate::files;
 use crate::imagenet::CLASSES;
-use crate::images::{self, Resize};
+use crate::images::{self, Framing};
 use crate::names::is_name;
 use crate::nets::Input;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
@@ -163,7 +163,7 @@ impl Manifest {
 
     /// Starts to decode the images of `groups` in background threads, group by group in the order of the concepts.
     ///
-    /// At most `ahead` images wait decoded, and one more in each thread, `3 * size * size` bytes each; a whole group is
+    /// At most `ahead` images wait decoded, and one more in each thread, `3 * framing.size^2` bytes each; a whole group is
     /// a good choice. With `sums`, every image's checksum group by group, one that is another by now is an error. See
     /// [`Loader`]. As many threads as the CPU's pool has.
     ///
@@ -173,13 +173,11 @@ impl Manifest {
         &self,
         groups: &[usize],
         sums: Option<&[String]>,
-        size: usize,
-        resize: Resize,
-        crop_pct: f64,
+        framing: Framing,
         ahead: usize,
     ) -> Result<Loader, StimuliError> {
         let places: Vec<usize> = groups.iter().flat_map(|&group| self.places(group)).collect();
-        self.load_places(&places, sums, size, resize, crop_pct, ahead)
+        self.load_places(&places, sums, framing, ahead)
     }
 
     /// The same of single images, by their places group by group.
@@ -190,9 +188,7 @@ impl Manifest {
         &self,
         places: &[usize],
         sums: Option<&[String]>,
-        size: usize,
-        resize: Resize,
-        crop_pct: f64,
+        framing: Framing,
         ahead: usize,
     ) -> Result<Loader, StimuliError> {
         let job = |&place: &usize| {
@@ -204,7 +200,7 @@ impl Manifest {
                 group: self.groups[group].clone(),
             }
         };
-        Loader::start(places.iter().map(job).collect(), size, resize, crop_pct, ahead)
+        Loader::start(places.iter().map(job).collect(), framing, ahead)
     }
 
     /// The places of a group's images.
@@ -361,7 +357,7 @@ pub struct Loader {
 }
 
 impl Loader {
-    fn start(jobs: Vec<Job>, size: usize, resize: Resize, crop_pct: f64, ahead: usize) -> Result<Self, StimuliError> {
+    fn start(jobs: Vec<Job>, framing: Framing, ahead: usize) -> Result<Self, StimuliError> {
         let threads = rayon::current_num_threads().min(jobs.len());
         let jobs = Arc::new(jobs);
         let worker = |first: usize| {
@@ -369,7 +365,7 @@ impl Loader {
             let jobs = Arc::clone(&jobs);
             let decode = move || {
                 for job in jobs.iter().skip(first).step_by(threads) {
-                    if sender.send(job.decode(size, resize, crop_pct)).is_err() {
+                    if sender.send(job.decode(framing)).is_err() {
                         return;
                     }
                 }
@@ -384,8 +380,8 @@ impl Loader {
 }
 
 impl Job {
-    fn decode(&self, size: usize, resize: Resize, crop_pct: f64) -> Result<Vec<u8>, StimuliError> {
-        images::load_unchanged(&self.path, self.sum.as_deref(), size, resize, crop_pct).map_err(|source| {
+    fn decode(&self, framing: Framing) -> Result<Vec<u8>, StimuliError> {
+        images::load_unchanged(&self.path, self.sum.as_deref(), framing).map_err(|source| {
             let (concept, group) = (self.concept.clone(), self.group.clone());
             StimuliError::Image { concept, group, source: Box::new(source) }
         })

@@ -115,8 +115,7 @@ pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &P
 /// Decodes every image, as a run does when its turn comes.
 pub(super) fn decode(manifest: &Manifest, input: &Input, progress: &Progress) -> Result<(), Error> {
     let groups: Vec<usize> = (0..manifest.groups.len()).collect();
-    let (size, resize, crop_pct) = (input.size, input.resize, input.crop_pct);
-    let images = manifest.load(&groups, None, size, resize, crop_pct, manifest.groups.len()).map_err(Error::failed)?;
+    let images = manifest.load(&groups, None, input.framing(), groups.len()).map_err(Error::failed)?;
     let task = progress.task(images.len() as u64);
     task.now("decoding images".to_string());
     images.into_iter().try_for_each(|image| {

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Resize, Rgb};
+use super::{Framing, Resize, Rgb};
 
 /// Fractional bits of a weight: 32 less 8 for the pixel and 2 for sums beyond 0..=255.
 const WEIGHT_BITS: u32 = 22;
@@ -14,9 +14,9 @@ const WEIGHT_BITS: u32 = 22;
 /// Pixels that are held between the two convolutions: rows are widened before they are fewer, and those of a narrow image are many.
 const HELD: usize = 1 << 24;
 
-/// `image` by `rule`: RGB bytes, `[size, size, 3]`.
-pub(super) fn resize(image: &Rgb, size: usize, rule: Resize, crop_pct: f64) -> Vec<u8> {
-    let (x, y) = match rule {
+/// RGB bytes, `[size, size, 3]`.
+pub(super) fn resize(image: &Rgb, Framing { size, resize, crop_pct }: Framing) -> Vec<u8> {
+    let (x, y) = match resize {
         Resize::SquashNearest | Resize::SquashBilinear | Resize::SquashBicubic => {
             (Axis::whole(image.width, size), Axis::whole(image.height, size))
         }
@@ -25,7 +25,7 @@ pub(super) fn resize(image: &Rgb, size: usize, rule: Resize, crop_pct: f64) -> V
             (Axis::centre(image.width, width, size), Axis::centre(image.height, height, size))
         }
     };
-    match rule {
+    match resize {
         Resize::SquashNearest => nearest(image, &x, &y),
         Resize::SquashBilinear | Resize::CropBilinear => convolve(image, &x, &y, &BILINEAR),
         Resize::SquashBicubic | Resize::CropBicubic => convolve(image, &x, &y, &BICUBIC),
@@ -231,7 +231,7 @@ mod tests {
         for size in [224, 299] {
             for (filter, rule) in [("nearest", Resize::SquashNearest), ("bilinear", Resize::SquashBilinear)] {
                 let name = format!("keras_{filter}_{size}");
-                assert_golden(&name, &cases[&name], &resize(&source, size, rule, 0.875));
+                assert_golden(&name, &cases[&name], &resize(&source, Framing { size, resize: rule, crop_pct: 0.875 }));
             }
         }
         for (shorter, size) in [(256, 224), (342, 299)] {
@@ -241,7 +241,11 @@ mod tests {
             let (x, y) = (Axis::whole(500, width), Axis::whole(375, height));
             assert_golden(&name, &cases[&name], &convolve(&source, &x, &y, &BILINEAR));
             let name = format!("{name}_crop{size}");
-            assert_golden(&name, &cases[&name], &resize(&source, size, Resize::CropBilinear, 0.875));
+            assert_golden(
+                &name,
+                &cases[&name],
+                &resize(&source, Framing { size, resize: Resize::CropBilinear, crop_pct: 0.875 }),
+            );
         }
     }
 
@@ -250,8 +254,9 @@ mod tests {
         for case in golden("resize_pillow.json").as_array().unwrap() {
             let number = |key: &str| case[key].as_u64().unwrap() as usize;
             let rule = serde_json::from_value(case["rule"].clone()).unwrap();
+            let crop_pct = case["crop_pct"].as_f64().unwrap();
             let source = image(case["image"].as_u64().unwrap(), number("width"), number("height"));
-            let resized = resize(&source, number("size"), rule, case["crop_pct"].as_f64().unwrap());
+            let resized = resize(&source, Framing { size: number("size"), resize: rule, crop_pct });
             assert_golden(&case.to_string(), case, &resized);
         }
     }
@@ -303,7 +308,7 @@ mod tests {
             Resize::CropBilinear,
             Resize::CropBicubic,
         ] {
-            assert_eq!(resize(&pixel, 5, rule, 0.875), [1, 2, 3].repeat(25));
+            assert_eq!(resize(&pixel, Framing { size: 5, resize: rule, crop_pct: 0.875 }), [1, 2, 3].repeat(25));
         }
     }
 }

@@ -4,6 +4,8 @@ use image::{GrayImage, ImageBuffer, Luma, LumaA, RgbImage, Rgba, RgbaImage};
 
 use super::*;
 
+const SQUASHED: Framing = Framing { size: 8, resize: Resize::SquashNearest, crop_pct: 1.0 };
+
 fn saved(image: impl Into<DynamicImage>, name: &str) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(name);
@@ -34,7 +36,7 @@ fn pixels_of_every_depth_become_rgb_bytes() {
     ];
     for (image, expected) in cases {
         let (_directory, path) = saved(image, "a.png");
-        assert_eq!(load(&path, 2, Resize::SquashNearest, 0.875).unwrap(), expected.repeat(4));
+        assert_eq!(load(&path, Framing { size: 2, crop_pct: 0.875, ..SQUASHED }).unwrap(), expected.repeat(4));
     }
 }
 
@@ -44,7 +46,7 @@ fn cmyk_becomes_the_rgb_that_pillow_makes_of_it() {
     const ROUNDING: u8 = 2;
     for (name, expected) in [("cmyk_red.jpg", [255, 0, 0]), ("cmyk_grey.jpg", [127; 3])] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-        let rgb = load(&path, 8, Resize::SquashNearest, 1.0).unwrap();
+        let rgb = load(&path, SQUASHED).unwrap();
         assert_eq!(rgb.len(), 8 * 8 * 3);
         for pixel in rgb.chunks(3) {
             assert!(pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= ROUNDING), "{name}: {pixel:?}");
@@ -87,7 +89,7 @@ fn jfif_outranks_the_transform_that_adobe_writes_beside_it() {
     let jfif = 4 + usize::from(u16::from_be_bytes([jpeg[4], jpeg[5]]));
     let adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0";
     let both = written(&[&jpeg[..jfif], adobe, &jpeg[jfif..]].concat());
-    let rgb = |path: &Path| load(path, 8, Resize::SquashNearest, 1.0).unwrap();
+    let rgb = |path: &Path| load(path, SQUASHED).unwrap();
     assert_eq!(rgb(both.path()), rgb(written(&jpeg).path()));
 }
 
@@ -114,7 +116,7 @@ fn exif_orientation_turns_the_image() {
     let image = RgbImage::from_fn(32, 16, |x, _| image::Rgb([if x < 16 { 0 } else { 255 }; 3]));
     let file = written(&oriented(&image, 6));
     assert_eq!(check(file.path()).unwrap(), (16, 32));
-    let rgb = load(file.path(), 2, Resize::SquashNearest, 1.0).unwrap();
+    let rgb = load(file.path(), Framing { size: 2, ..SQUASHED }).unwrap();
     assert!(rgb[..6].iter().all(|&value| value < 9) && rgb[6..].iter().all(|&value| value > 246), "{rgb:?}");
     let file = written(&oriented(&image, 1));
     assert_eq!(check(file.path()).unwrap(), (32, 16));
@@ -130,10 +132,14 @@ fn every_format_is_read_and_its_loss_of_a_half_is_an_error() {
         let bytes = bytes.into_inner();
         let file = written(&bytes);
         assert_eq!(check(file.path()).unwrap(), (64, 48), "{format:?}");
-        assert_eq!(load(file.path(), 8, Resize::CropBicubic, 0.875).unwrap().len(), 8 * 8 * 3);
+        assert_eq!(
+            load(file.path(), Framing { size: 8, resize: Resize::CropBicubic, crop_pct: 0.875 }).unwrap().len(),
+            8 * 8 * 3
+        );
         for kept in [bytes.len() / 2, bytes.len() * 9 / 10] {
             let file = written(&bytes[..kept]);
-            let error = load(file.path(), 8, Resize::SquashNearest, 0.875).expect_err(&format!("{format:?} {kept}"));
+            let error =
+                load(file.path(), Framing { crop_pct: 0.875, ..SQUASHED }).expect_err(&format!("{format:?} {kept}"));
             assert!(error.to_string().contains(&*file.path().to_string_lossy()), "{error}");
         }
     }
@@ -242,7 +248,7 @@ fn damaged_bytes_never_panic() {
             }
             damaged.truncate(random.below(2 * bytes.len() as u32) as usize);
             let file = written(&damaged);
-            match load(file.path(), 8, Resize::SquashBilinear, 0.875) {
+            match load(file.path(), Framing { size: 8, resize: Resize::SquashBilinear, crop_pct: 0.875 }) {
                 Ok(rgb) => assert_eq!(rgb.len(), 8 * 8 * 3),
                 Err(error) => assert!(!matches!(error, ImageError::Decoder { .. }), "{error}"),
             }
@@ -268,12 +274,12 @@ fn a_thumbnail_does_not_stand_for_the_end_of_the_image() {
     assert!(!jpeg::ends(&jpeg[..half]));
     // Bytes after the end are harmless.
     jpeg.extend([0; 40]);
-    assert!(load(written(&jpeg).path(), 8, Resize::SquashNearest, 1.0).is_ok());
+    assert!(load(written(&jpeg).path(), SQUASHED).is_ok());
 }
 
 #[test]
 fn errors_say_what_is_wrong() {
-    let missing = load(Path::new("no/such.jpg"), 8, Resize::SquashNearest, 1.0).unwrap_err();
+    let missing = load(Path::new("no/such.jpg"), SQUASHED).unwrap_err();
     assert!(missing.to_string().starts_with("no/such.jpg: "), "{missing}");
     let page = written(b"<!DOCTYPE html><p>404");
     let error = check(page.path()).unwrap_err().to_string();
@@ -282,7 +288,7 @@ fn errors_say_what_is_wrong() {
     assert!(matches!(error, ImageError::Format { .. }), "{error}");
     let (_directory, path) = saved(gradient(4, 4), "a.png");
     for crop_pct in [0.0, 1.5, f64::NAN, -1.0] {
-        let error = load(&path, 8, Resize::CropBilinear, crop_pct).unwrap_err();
+        let error = load(&path, Framing { size: 8, resize: Resize::CropBilinear, crop_pct }).unwrap_err();
         assert!(matches!(error, ImageError::CropPct { .. }), "{error}");
     }
 }
@@ -296,7 +302,7 @@ fn a_decompression_bomb_is_refused_by_its_header() {
     png.extend(crc.sum().to_be_bytes());
     png.extend(b"\0\0\0\0IDAT\x35\xaf\x06\x1e");
     let file = written(&png);
-    for result in [check(file.path()).map(|_| ()), load(file.path(), 8, Resize::SquashNearest, 1.0).map(|_| ())] {
+    for result in [check(file.path()).map(|_| ()), load(file.path(), SQUASHED).map(|_| ())] {
         let error = result.unwrap_err();
         assert!(matches!(error, ImageError::Size { width: 60000, height: 60000, .. }), "{error}");
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::images::{Framing, Resize};
+
 /// What a network expects of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Input {
@@ -10,9 +12,17 @@ pub struct Input {
     /// From RGB bytes to the network's numbers.
     pub preprocess: Preprocess,
     /// The resize rule of `resize = "auto"`.
-    pub resize: crate::images::Resize,
+    pub resize: Resize,
     /// Share of the shorter side that a centre crop keeps (torchvision: 224 / 256 = 0.875).
     pub crop_pct: f64,
+}
+
+impl Input {
+    /// What decides an image's pixels, before its preprocessing: rules without a crop give the same ones for any share of it.
+    pub fn framing(&self) -> Framing {
+        let crop_pct = if self.resize.crops() { self.crop_pct } else { 1.0 };
+        Framing { size: self.size, resize: self.resize, crop_pct }
+    }
 }
 
 /// Published preprocessing conventions, from RGB bytes.

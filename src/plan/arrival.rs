@@ -29,10 +29,8 @@ pub fn arrival(
     let all: Vec<&Stimulus> = manifest.stimuli.iter().flatten().collect();
     let tried: Vec<&Stimulus> = (0..TRIED.min(all.len())).map(|n| all[n * all.len() / TRIED.min(all.len())]).collect();
     // One that cannot be decoded is an error later on.
-    let rgb: Vec<Vec<u8>> = tried
-        .par_iter()
-        .filter_map(|stimulus| images::load(&stimulus.path, input.size, input.resize, input.crop_pct).ok())
-        .collect();
+    let rgb: Vec<Vec<u8>> =
+        tried.par_iter().filter_map(|stimulus| images::load(&stimulus.path, input.framing()).ok()).collect();
     if rgb.is_empty() || norm.size.iter().any(|&side| side > input.size) {
         return Ok(None);
     }

@@ -6,15 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::checksum::sha256;
 use crate::config::Config;
-use crate::images::{self, Resize};
+use crate::images::{self, Framing, Resize};
 use crate::record::RunRecord;
 use crate::results::{Results, StimulusRow};
 
 /// The folders that have a run's images, and how they are brought to a square.
 pub struct Source {
     folders: Vec<PathBuf>,
-    resize: Resize,
-    crop_pct: f64,
+    /// Of any size.
+    framing: Framing,
     /// Those asked for that are there and not as the run had them, by their paths in the manifest.
     altered: Mutex<BTreeSet<String>>,
     /// Whether the table says how the run had them.
@@ -37,15 +37,15 @@ impl Source {
             Resize::SquashNearest | Resize::SquashBilinear | Resize::SquashBicubic => Resize::SquashBilinear,
         };
         let summed = results.stimuli.iter().any(|stimulus| !stimulus.sha256.is_empty());
-        Some(Self { folders, resize, crop_pct: run.network.input.crop_pct, altered: Mutex::default(), summed })
+        let framing = Framing { resize, ..run.network.input.framing() };
+        Some(Self { folders, framing, altered: Mutex::default(), summed })
     }
 
     /// `[size, size, 3]` bytes; none if the image is gone, unreadable or, by its checksum, not the run's.
     pub fn rgb(&self, stimulus: &StimulusRow, size: usize) -> Option<Vec<u8>> {
+        let framing = Framing { size, ..self.framing };
         let paths = || self.folders.iter().map(|folder| folder.join(&stimulus.path));
-        let load = |path: PathBuf| {
-            images::load_unchanged(&path, Some(&stimulus.sha256), size, self.resize, self.crop_pct).ok()
-        };
+        let load = |path: PathBuf| images::load_unchanged(&path, Some(&stimulus.sha256), framing).ok();
         let found = paths().find_map(load);
         if found.is_none() && paths().any(|path| sha256(&path).is_ok_and(|sum| sum != stimulus.sha256)) {
             self.altered().insert(stimulus.path.clone());

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::{Loader, Manifest, StimuliError};
-use crate::images::Resize;
+use crate::images::Framing;
 use crate::nets::Input;
 
-/// Images that later networks take too, by how they are cut. One that is made for no network holds nothing.
+/// Images that later networks take too, by how they are framed. One that is made for no network holds nothing.
 #[derive(Default)]
 pub struct Gallery {
     /// Bytes that may still be held.
@@ -18,38 +18,23 @@ pub struct Gallery {
     pub shared: u64,
 }
 
-/// The images of one cut.
+/// The images of one framing.
 struct Room {
-    cut: Cut,
+    framing: Framing,
     /// Networks that have not had them yet.
     networks: usize,
     /// RGB bytes by place: group by group, in the order of the concepts.
     images: HashMap<usize, Vec<u8>>,
 }
 
-/// What decides a network's pixels, before its preprocessing.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Cut {
-    size: usize,
-    resize: Resize,
-    crop_pct: f64,
-}
-
-impl Cut {
-    fn of(input: &Input) -> Self {
-        let crop_pct = if input.resize.crops() { input.crop_pct } else { 1.0 };
-        Self { size: input.size, resize: input.resize, crop_pct }
-    }
-}
-
 impl Gallery {
     /// For networks that take the images one after the other; holds so many bytes at most.
     pub fn new<'a>(bytes: u64, networks: impl IntoIterator<Item = &'a Input>) -> Self {
         let mut gallery = Self { left: bytes, ..Self::default() };
-        for cut in networks.into_iter().map(Cut::of) {
-            match gallery.rooms.iter_mut().find(|room| room.cut == cut) {
+        for framing in networks.into_iter().map(Input::framing) {
+            match gallery.rooms.iter_mut().find(|room| room.framing == framing) {
                 Some(room) => room.networks += 1,
-                None => gallery.rooms.push(Room { cut, networks: 1, images: HashMap::new() }),
+                None => gallery.rooms.push(Room { framing, networks: 1, images: HashMap::new() }),
             }
         }
         gallery
@@ -67,18 +52,18 @@ impl Gallery {
         input: &Input,
         ahead: usize,
     ) -> Result<Shown<'_>, StimuliError> {
-        let cut = Cut::of(input);
-        let room = self.rooms.iter().position(|room| room.cut == cut);
+        let framing = input.framing();
+        let room = self.rooms.iter().position(|room| room.framing == framing);
         let places: Vec<usize> = groups.iter().flat_map(|&group| manifest.places(group)).collect();
         let there = |place: &usize| room.is_some_and(|room| self.rooms[room].images.contains_key(place));
         let missing: Vec<usize> = places.iter().copied().filter(|place| !there(place)).collect();
-        let loader = manifest.load_places(&missing, sums, input.size, input.resize, input.crop_pct, ahead)?;
+        let loader = manifest.load_places(&missing, sums, framing, ahead)?;
         Ok(Shown { gallery: self, room, places: places.into_iter(), loader })
     }
 
     /// A network has had its images: those that no other takes go.
     pub fn had_by(&mut self, input: &Input) {
-        let Some(at) = self.rooms.iter().position(|room| room.cut == Cut::of(input)) else { return };
+        let Some(at) = self.rooms.iter().position(|room| room.framing == input.framing()) else { return };
         self.rooms[at].networks -= 1;
         if self.rooms[at].networks == 0 {
             let room = self.rooms.swap_remove(at);
@@ -135,6 +120,7 @@ impl Iterator for Shown<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::images::Resize;
     use crate::nets::Preprocess;
     use crate::stimuli::Stimulus;
 
@@ -164,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_decoded_once_for_networks_of_one_cut() {
+    fn an_image_is_decoded_once_for_networks_of_one_framing() {
         let folder = tempfile::tempdir().unwrap();
         let manifest = manifest(folder.path());
         let networks = [input(2, Preprocess::Torch), input(3, Preprocess::Tf), input(2, Preprocess::Tf)];

@@ -3,6 +3,9 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::images::Resize;
+
+const FRAMING: Framing = Framing { size: 4, resize: Resize::SquashNearest, crop_pct: 1.0 };
 
 /// Writes `manifest.csv` and reads it.
 fn manifest(csv: &str) -> (TempDir, Result<Manifest, StimuliError>) {
@@ -134,22 +137,19 @@ fn first_values(loader: Loader) -> Vec<u8> {
 fn images_come_in_the_order_of_the_concepts() {
     let (_folder, manifest) = images();
     for ahead in [0, 1, 3, 100] {
-        let loader = manifest.load(&[0, 1], None, 4, Resize::SquashNearest, 1.0, ahead).unwrap();
+        let loader = manifest.load(&[0, 1], None, FRAMING, ahead).unwrap();
         assert_eq!(loader.len(), 10);
         assert_eq!(first_values(loader), [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
-        assert_eq!(
-            first_values(manifest.load(&[1], None, 4, Resize::SquashNearest, 1.0, ahead).unwrap()),
-            [10, 11, 12, 13, 14]
-        );
+        assert_eq!(first_values(manifest.load(&[1], None, FRAMING, ahead).unwrap()), [10, 11, 12, 13, 14]);
     }
-    assert_eq!(manifest.load(&[], None, 4, Resize::SquashNearest, 1.0, 9).unwrap().count(), 0);
+    assert_eq!(manifest.load(&[], None, FRAMING, 9).unwrap().count(), 0);
 }
 
 #[test]
 fn dropping_the_loader_early_ends_its_threads() {
     let (_folder, manifest) = images();
     for taken in 0..10 {
-        let mut loader = manifest.load(&[0, 1], None, 4, Resize::SquashNearest, 1.0, 2).unwrap();
+        let mut loader = manifest.load(&[0, 1], None, FRAMING, 2).unwrap();
         for _ in 0..taken {
             loader.next().unwrap().unwrap();
         }
@@ -165,7 +165,7 @@ fn an_unreadable_image_names_concept_group_and_file() {
     let (folder, manifest) = images();
     fs::write(&manifest.stimuli[1][2].path, b"\x89PNG\r\n\x1a\nshort").unwrap();
     fs::remove_file(&manifest.stimuli[0][4].path).unwrap();
-    let results: Vec<_> = manifest.load(&[0, 1], None, 4, Resize::SquashNearest, 1.0, 8).unwrap().collect();
+    let results: Vec<_> = manifest.load(&[0, 1], None, FRAMING, 8).unwrap().collect();
     for (index, concept, group) in [(4, "nail", "b"), (7, "goose", "a")] {
         let error = results[index].as_ref().unwrap_err().to_string();
         let file = folder.path().join(format!("{concept}_{group}.png"));

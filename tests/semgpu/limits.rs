@@ -145,13 +145,14 @@ fn links_in_circles_end() {
 
 #[test]
 fn an_image_that_changes_meanwhile_is_noticed() {
+    use semgpu::images::{Framing, Resize};
     let small = Small::make();
     let manifest = semgpu::stimuli::Manifest::read(&small.path("manifest.csv")).unwrap();
     let images = || manifest.stimuli.iter().flatten();
     let mut sums: Vec<String> = images().map(|stimulus| semgpu::checksum::sha256(&stimulus.path).unwrap()).collect();
     sums[Small::CONCEPTS + 1].clear();
-    let resize = semgpu::images::Resize::SquashNearest;
-    let loaded: Vec<_> = manifest.load(&[1], Some(&sums), 8, resize, 1.0, 4).unwrap().collect();
+    let framing = Framing { size: 8, resize: Resize::SquashNearest, crop_pct: 1.0 };
+    let loaded: Vec<_> = manifest.load(&[1], Some(&sums), framing, 4).unwrap().collect();
     let wrong: Vec<usize> = (0..loaded.len()).filter(|&n| loaded[n].is_err()).collect();
     assert_eq!(wrong, [1]);
     let said = loaded[1].as_ref().unwrap_err().to_string();
