@@ -1,10 +1,11 @@
 //! The fonts of figures, and the names that they cannot show.
 
-use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use ttf_parser::Face;
+
+use crate::names::distinct;
 
 /// DejaVu Sans.
 pub static REGULAR: LazyLock<Face> = LazyLock::new(|| face(include_bytes!("../data/fonts/DejaVuSans.ttf")));
@@ -41,8 +42,7 @@ fn obstacle(name: &str) -> Option<String> {
 
 /// What is to be said of names that figures cannot show: the first, why, and how many there are.
 pub fn doubt<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let mut seen = HashSet::new();
-    let mut lost = names.into_iter().filter(|name| seen.insert(*name)).filter_map(|name| Some((name, obstacle(name)?)));
+    let mut lost = distinct(names).into_iter().filter_map(|name| Some((name, obstacle(name)?)));
     let (first, why) = lost.next()?;
     let more = match lost.count() {
         0 => String::new(),

@@ -68,6 +68,12 @@ pub fn list_of(matrix: &Path) -> PathBuf {
     matrix.with_extension("concepts.txt")
 }
 
+/// Each once, in order of first appearance.
+pub fn distinct<T: Copy + Eq + Hash>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    all.into_iter().filter(|one| seen.insert(*one)).collect()
+}
+
 /// The first that stands twice.
 pub fn twice<T: Eq + Hash>(all: &[T]) -> Option<&T> {
     let mut seen = HashSet::new();

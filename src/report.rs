@@ -54,7 +54,7 @@ pub use alignment::{Over, said, what};
 pub use best::Best;
 pub use chance::{differs as chance_differs, told as chance};
 pub use compare::{Comparison, Overlay};
-pub use curves::{LayerRow, SIGNIFICANT, distinct};
+pub use curves::{LayerRow, SIGNIFICANT};
 pub use error::ReportError;
 pub use inference::Null;
 pub use material::Material;

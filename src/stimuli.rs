@@ -16,7 +16,7 @@ use crate::error::FileError;
 use crate::files;
 use crate::imagenet::CLASSES;
 use crate::images::{self, Framing};
-use crate::names::is_name;
+use crate::names::{distinct, is_name};
 use crate::nets::Input;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::wording::counted;
@@ -67,8 +67,8 @@ impl Manifest {
     /// fewer than five concepts, a bad class index, two categories for one concept.
     pub fn read(path: &Path) -> Result<Self, StimuliError> {
         let rows = read_rows(path)?;
-        let concepts = first_appearances(rows.iter().map(|row| row.concept.as_str()));
-        let groups = first_appearances(rows.iter().map(|row| row.group.as_str()));
+        let concepts: Vec<String> = distinct(rows.iter().map(|row| &row.concept)).into_iter().cloned().collect();
+        let groups: Vec<String> = distinct(rows.iter().map(|row| &row.group)).into_iter().cloned().collect();
         if concepts.len() < FEWEST_CONCEPTS {
             return Err(StimuliError::Few { path: path.into(), concepts: concepts.len() });
         }
@@ -281,11 +281,6 @@ fn read_rows(path: &Path) -> Result<Vec<Row>, StimuliError> {
         });
     }
     Ok(rows)
-}
-
-fn first_appearances<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
-    names.filter(|name| seen.insert(*name)).map(str::to_string).collect()
 }
 
 /// The row of each concept in each group: `[groups][concepts]`.

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::checksum;
 use crate::config::{Member, Sweep, Written};
 use crate::error::{Error, FileError};
+use crate::names::distinct;
 use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
 use crate::progress::{Progress, Writing};
@@ -323,7 +324,7 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
 /// A sweep that is not finished, a record that cannot be read.
 pub fn networks(directory: &Path) -> Result<Option<Vec<PathBuf>>, SweepError> {
     let Some(record) = SweepRecord::read(directory)? else { return Ok(None) };
-    let labels = report::distinct(record.networks.iter().map(|row| row.network.as_str()));
+    let labels = distinct(record.networks.iter().map(|row| row.network.as_str()));
     Ok(Some(labels.into_iter().map(|label| directory.join(figure_name(label))).collect()))
 }
 
@@ -414,7 +415,7 @@ fn run_of(member: &Member) -> Result<(RunRecord, Keys), SweepError> {
     let record = RunRecord::read(&directory)?.ok_or_else(|| SweepError::NoRun(directory.root().into()))?;
     let run = record.run().ok_or_else(|| SweepError::NoRun(directory.root().into()))?;
     let rows = read_table::<AccuracyRow>(directory.root())?;
-    let keys = Keys::of_run(run, &report::distinct(rows.iter().map(|row| row.layer.as_str())));
+    let keys = Keys::of_run(run, &distinct(rows.iter().map(|row| row.layer.as_str())));
     Ok((record, keys))
 }
 

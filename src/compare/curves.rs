@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use super::{CompareError, Request};
 use crate::matrices::{self, Entries, Reading, Side, Source};
-use crate::names;
+use crate::names::{self, distinct};
 use crate::record::{Along, IMAGES, RunRecord};
-use crate::report::{self, Null};
+use crate::report::Null;
 use crate::results::{AccuracyRow, GroupRow, ResultsDir, read_table};
 use crate::stats::Rsm;
 use crate::stats::bootstrap::MIN_CONCEPTS;
@@ -116,7 +116,7 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
     if let Some((_, directory)) = runs.first().filter(|_| tables.iter().all(|(rows, _)| rows.is_empty())) {
         return Err(CompareError::NoCurves(directory.clone()));
     }
-    let known = report::distinct(tables.iter().flat_map(|(rows, _)| rows).map(|row| row.words.as_str()));
+    let known = distinct(tables.iter().flat_map(|(rows, _)| rows).map(|row| row.words.as_str()));
     if let Some(words) = request.words.iter().find(|words| !known.contains(&words.as_str())) {
         return Err(CompareError::Words {
             words: words.clone(),
@@ -134,7 +134,7 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
         let axis = record.as_ref().and_then(|record| record.axis().map(str::to_string));
         let groups_are = record.as_ref().map(RunRecord::groups_are).filter(|of| *of != IMAGES).map(str::to_string);
         let concepts = directory.concepts()?;
-        let of_run = report::distinct(rows.iter().map(|row| row.words.as_str()));
+        let of_run = distinct(rows.iter().map(|row| row.words.as_str()));
         for words in of_run.into_iter().filter(|words| wanted(words)) {
             let name = match (runs.len(), models) {
                 (1, _) => words.to_string(),
@@ -143,7 +143,7 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
             };
             let rows = rows.iter().filter(|row| row.words == words).cloned().collect();
             let groups = groups.iter().filter(|row| row.words == words).map(|row| row.group.as_str());
-            let groups: Vec<String> = report::distinct(groups).into_iter().map(str::to_string).collect();
+            let groups: Vec<String> = distinct(groups).into_iter().map(str::to_string).collect();
             if request.generalise.over_groups() && groups.len() < FEWEST_GROUPS {
                 return Err(CompareError::Groups { curve: name });
             }
@@ -223,10 +223,7 @@ pub fn run_names(directories: &[PathBuf]) -> Vec<String> {
     let last = |count: usize| -> Vec<String> {
         parts.iter().map(|parts| parts[parts.len().saturating_sub(count)..].join("/")).collect()
     };
-    (1..=longest)
-        .map(last)
-        .find(|names| report::distinct(names.iter().map(String::as_str)).len() == names.len())
-        .unwrap_or_else(|| last(1))
+    (1..=longest).map(last).find(|called| names::twice(called).is_none()).unwrap_or_else(|| last(1))
 }
 
 /// The words' RSM and every layer's RSMs, which the curves of other word models share.

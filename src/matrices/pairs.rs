@@ -80,9 +80,7 @@ fn of_names(
     second: &[String],
     values: &[f64],
 ) -> Result<(Vec<String>, Rsm), MatrixError> {
-    let mut seen = HashSet::new();
-    let names = first.iter().zip(second).flat_map(|(a, b)| [a, b]);
-    let mut concepts: Vec<&String> = names.filter(|name| seen.insert(*name)).collect();
+    let mut concepts = names::distinct(first.iter().zip(second).flat_map(|(a, b)| [a, b]));
     if concepts.iter().all(|name| name.parse::<f64>().is_ok()) {
         concepts.sort_by(|a, b| a.parse().unwrap_or(f64::NAN).total_cmp(&b.parse().unwrap_or(f64::NAN)));
     }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use crate::names::distinct;
 use crate::report::best::Best;
 use crate::report::chart::{Chart, Curve, Look, Mark, legend};
-use crate::report::curves::{SIGNIFICANT, distinct, highest};
+use crate::report::curves::{SIGNIFICANT, highest};
 use crate::report::heatmap::Heatmap;
 use crate::report::inference::Null;
 use crate::report::ramp::Ramp;

@@ -6,10 +6,11 @@ mod styles;
 #[cfg(test)]
 mod tests;
 
+use crate::names::distinct;
 use crate::record::{Along, ComparisonRecord};
 use crate::report::accuracy::accuracy;
 use crate::report::chart::{Band, Chart, Curve, Look, Mark, legend};
-use crate::report::curves::{Curves, SIGNIFICANT, distinct};
+use crate::report::curves::{Curves, SIGNIFICANT};
 use crate::report::style::{CURVES, CurveStyle, DASHED, GREY, curve};
 use crate::report::{Drawing, Null, chance};
 use crate::results::{AccuracyRow, COMPARE_FIGURES, ComparisonRow, WithinRow};

@@ -1,7 +1,6 @@
 //! The rows of `accuracy.csv`, `one_vs_two.csv` and the 2 vs. 2 test given other spaces as curves over the layers of a network.
 
-use std::collections::HashSet;
-
+use crate::names::distinct;
 use crate::report::best::Best;
 use crate::report::chart::{Chart, Curve, Look, Mark, legend};
 use crate::report::inference::{self, Null};
@@ -266,12 +265,6 @@ pub fn all_given(results: &Results) -> Vec<(&str, Vec<AccuracyRow>)> {
 /// The first of those whose value is highest.
 pub fn highest<T>(all: impl IntoIterator<Item = T>, value: impl Fn(&T) -> f64) -> Option<T> {
     all.into_iter().reduce(|best, next| if value(&next).total_cmp(&value(&best)).is_gt() { next } else { best })
-}
-
-/// Names in order of first appearance.
-pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut seen = HashSet::new();
-    names.filter(|name| seen.insert(*name)).collect()
 }
 
 #[cfg(test)]

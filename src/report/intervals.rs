@@ -1,7 +1,8 @@
 //! Every value with its interval over depth, one line per word model, and the noise ceiling behind it: one figure per measure.
 
+use crate::names::distinct;
 use crate::report::chart::{Band, Chart, Entry, Look, Mark, NO_EDGES, joined};
-use crate::report::curves::{Curves, SIGNIFICANT, distinct};
+use crate::report::curves::{Curves, SIGNIFICANT};
 use crate::report::material::Said;
 use crate::report::style::{Color, CurveStyle, GREY, INTERVAL, PATCH, UNJOINED};
 use crate::report::{Drawing, Figure, Material, ReportError, inference};

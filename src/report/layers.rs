@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::report::curves::distinct;
+use crate::names::distinct;
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
 use crate::report::{Drawing, Figure, Material, ReportError, fit};

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::names::distinct;
 use crate::report::accuracy::accuracy;
 use crate::report::best::ranked;
 use crate::report::canvas::Picture;
 use crate::report::chart::{Chart, Curve, Mark, legend, steps};
 use crate::report::compare::{self, Overlay, Shown, labelled};
-use crate::report::curves::{Curves, LayerRow, SIGNIFICANT, distinct};
+use crate::report::curves::{Curves, LayerRow, SIGNIFICANT};
 use crate::report::inference::Null;
 use crate::report::style::{CURVES, DASHED, GREY, curve};
 use crate::report::{Best, Drawing, chance, inference};

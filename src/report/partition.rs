@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::names::distinct;
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
-use crate::report::curves::{Curves, distinct};
+use crate::report::curves::Curves;
 use crate::report::material::Said;
 use crate::report::style::{Color, CurveStyle, GREY, INK, PATCH, SOLID, UNJOINED, curve};
 use crate::report::{Drawing, Figure, Material, ReportError};

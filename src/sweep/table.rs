@@ -3,6 +3,7 @@
 use super::{SweepError, results, run_of, scores, span};
 use crate::config::Sweep;
 use crate::finish::tested;
+use crate::names::distinct;
 use crate::progress::Progress;
 use crate::report::{self, Best, LayerRow};
 use crate::results::{AccuracyRow, NetworkRow, read_table};
@@ -111,7 +112,7 @@ fn summary(rows: &[NetworkRow], null: report::Null) -> Vec<String> {
             tested(&best, [row.best_p_value, row.best_p_fwer], &null.tail())
         ))
     };
-    report::distinct(rows.iter().map(|row| row.words.as_str())).into_iter().filter_map(said).collect()
+    distinct(rows.iter().map(|row| row.words.as_str())).into_iter().filter_map(said).collect()
 }
 
 #[cfg(test)]

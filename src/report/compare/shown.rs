@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Overlay;
+use crate::names::distinct;
 use crate::record::{Compared, RunRecord};
-use crate::report::curves::distinct;
 use crate::report::material::Said;
 use crate::results::{NetworkRow, ResultsDir, figure_name, read_table};
 

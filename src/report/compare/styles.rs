@@ -1,8 +1,8 @@
 //! How the curves of a comparison are told apart: by their runs, by their word models, or by both.
 
 use super::{Overlay, Shown};
+use crate::names::distinct;
 use crate::report::chart::{Entry, legend};
-use crate::report::curves::distinct;
 use crate::report::style::{CURVES, CurveStyle, GREY, SOLID, Shape, crossed, curve};
 
 /// The runs and the word models of the curves, in order of first appearance.

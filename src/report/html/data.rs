@@ -5,7 +5,8 @@ use std::hash::Hash;
 
 use serde::Serialize;
 
-use crate::report::curves::{Curves, distinct};
+use crate::names::distinct;
+use crate::report::curves::Curves;
 use crate::report::material::Said;
 use crate::report::ramp::SEQUENTIAL;
 use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, Results, RsaRow};

@@ -13,11 +13,11 @@ use std::path::Path;
 
 use crate::config::TestOptions;
 use crate::evaluation::controls::CATEGORY;
+use crate::names::distinct;
 use crate::nets::Token;
 use crate::record::{Command, IMAGES, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::chance;
-use crate::report::curves::distinct;
 use crate::report::inference::Null;
 use crate::report::material::Said;
 use crate::report::names;

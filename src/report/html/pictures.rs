@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::names::distinct;
 use crate::report::Material;
-use crate::report::curves::distinct;
 use crate::report::stimuli::Source;
 use crate::results::StimulusRow;
 

@@ -3,10 +3,11 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
+use crate::names::distinct;
+use crate::report::FIGURES;
 use crate::report::curves::Curves;
 use crate::report::curves::tests::rows;
 use crate::report::intervals::tests::correlation;
-use crate::report::{FIGURES, distinct};
 use crate::results::{
     AccuracyRow, ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir,
     RsaRow, StimulusRow, WordsRow, figures_of,

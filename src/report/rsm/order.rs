@@ -1,6 +1,6 @@
 //! The order in which concepts stand: category by category, where the manifest has them.
 
-use crate::report::curves::distinct;
+use crate::names::distinct;
 use crate::stats::Rsm;
 
 /// Where each concept stands.

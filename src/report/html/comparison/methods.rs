@@ -1,7 +1,7 @@
 //! A comparison in words: what was held against what, and how it was tested.
 
+use crate::names::distinct;
 use crate::report::compare::Comparison;
-use crate::report::curves::distinct;
 use crate::report::html::methods::Paragraph;
 use crate::report::html::references;
 use crate::results::WithinRow;

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::{accuracy_text, drawn_p, number, range, table};
+use crate::names::distinct;
 use crate::report::alignment::{self, Over};
 use crate::report::best::Best;
 use crate::report::canvas::escape;
-use crate::report::curves::{distinct, highest};
+use crate::report::curves::highest;
 use crate::report::inference::{self, Null};
 use crate::report::material::Said;
 use crate::results::MeasureRow;
