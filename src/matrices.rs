@@ -283,13 +283,8 @@ fn run_of(folder: &Path) -> Option<PathBuf> {
 fn groups_of_run(path: &Path, count: usize) -> Option<Vec<String>> {
     let directory = path.parent().filter(|_| count > 1).and_then(run_of)?;
     let rows: Vec<GroupRow> = read_table(&directory).ok()?;
-    let mut groups: Vec<String> = Vec::new();
-    for row in rows {
-        if !groups.contains(&row.group) {
-            groups.push(row.group);
-        }
-    }
-    (groups.len() == count).then_some(groups)
+    let groups = names::distinct(rows.iter().map(|row| &row.group));
+    (groups.len() == count).then(|| groups.into_iter().cloned().collect())
 }
 
 /// The shape and the matrices of a file that semgpu wrote, if they are RSMs still; of another shape than
