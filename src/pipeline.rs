@@ -92,7 +92,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     plan.check(fresh)?;
     let key = Keys::of(&plan).test;
     let parts = plan.parts();
-    let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
+    let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, image_sums } = plan;
     let Inputs { manifest, words, warnings, .. } = inputs;
     let directory = ResultsDir::new(config.out());
     let groups = manifest.groups.len();
@@ -125,7 +125,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
         model: &model,
         unchanged: &unchanged,
         manifest: &manifest,
-        sums: &images,
+        sums: &image_sums,
         placement: &placement,
         progress,
     };
@@ -161,7 +161,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
         options,
         images: Some(Images {
             root: run.config.stimuli_root().to_path_buf(),
-            sums: images,
+            sums: image_sums,
             manifest,
             predictions,
             random: run.config.network.random,

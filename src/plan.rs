@@ -68,7 +68,7 @@ pub struct Plan {
     /// The weights' files as they were summed.
     pub unchanged: Unchanged,
     /// The checksum of each image, group by group.
-    pub images: Vec<String>,
+    pub image_sums: Vec<String>,
 }
 
 /// What goes in beside the network.
@@ -122,7 +122,7 @@ impl Plan {
 
     fn of(config: Config, fitted: Fitted, common: Common) -> Result<Self, PlanError> {
         let Fitted { model, mut weights, placement, controls, unchanged } = fitted;
-        let Common { mut inputs, images, sums, draws, lexicon, one_vs_two } = common;
+        let Common { mut inputs, image_sums, word_sums, draws, lexicon, one_vs_two } = common;
         let arrival = arrival::arrival(&model, &mut weights, &inputs.manifest)?;
         inputs.arrival = arrival.as_ref().map(|(arrival, _)| *arrival);
         inputs.warnings.extend(arrival.and_then(|(_, doubt)| doubt));
@@ -139,9 +139,9 @@ impl Plan {
         inputs
             .warnings
             .extend(fonts::doubt(named.into_iter().chain(model.layers.iter().map(|layer| layer.label.as_str()))));
-        let checksums = checksums(&config, &model, &inputs.manifest, &images, sums, &placement)?;
+        let checksums = checksums(&config, &model, &inputs.manifest, &image_sums, word_sums, &placement)?;
         let test = Test { draws, lexicon, one_vs_two, controls };
-        Ok(Self { config, model, weights, inputs, test, placement, checksums, unchanged, images })
+        Ok(Self { config, model, weights, inputs, test, placement, checksums, unchanged, image_sums })
     }
 }
 
@@ -249,12 +249,12 @@ fn checksums(
     config: &Config,
     model: &Model,
     manifest: &Manifest,
-    images: &[String],
+    image_sums: &[String],
     words: Vec<String>,
     placement: &Placement,
 ) -> Result<Checksums, PlanError> {
     let weights = if model.files.is_empty() { None } else { Some(checksum::of_files(&model.files)?) };
-    let images = checksum::of_parts(images);
+    let images = checksum::of_parts(image_sums);
     let of_file = weights.as_ref().map(|sum| format!("{sum}{}", config.network.part_of_weights()));
     let similarity = checksum::of_parts(&[
         env!("CARGO_PKG_VERSION"),

@@ -194,7 +194,7 @@ fn cut_one(
     planned: f64,
     progress: &Progress,
 ) -> Result<(PathBuf, Cut), Error> {
-    let (out, keys, images) = (plan.config.out(), (Keys::of(&plan), plan.cut_from()), plan.images.clone());
+    let (out, keys, images) = (plan.config.out(), (Keys::of(&plan), plan.cut_from()), plan.image_sums.clone());
     let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
     let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
     let told = (arguments.seconds_per_group, arguments.seconds_per_draw);

@@ -23,7 +23,7 @@ use crate::stimuli::{Gallery, Manifest};
 /// [`Error::Input`] if it is no shard of the cut or another process computes it, else as [`run`](super::run).
 pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Result<(), Error> {
     shards.check_groups(span).map_err(Error::input)?;
-    let Plan { config, model, weights, inputs, placement, unchanged, images, .. } = plan;
+    let Plan { config, model, weights, inputs, placement, unchanged, image_sums, .. } = plan;
     let range = span.first as usize - 1..span.last as usize;
     let concepts = inputs.manifest.concepts.len();
     let manifest = Manifest {
@@ -41,7 +41,7 @@ pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> R
         model: &model,
         unchanged: &unchanged,
         manifest: &manifest,
-        sums: &images[range.start * concepts..range.end * concepts],
+        sums: &image_sums[range.start * concepts..range.end * concepts],
         placement: &placement,
         progress,
     };
@@ -116,7 +116,7 @@ pub fn estimate(
 
 /// Seconds of a group, and of what comes before the first.
 fn group_seconds(plan: Plan, progress: &Progress) -> Result<(f64, f64), Error> {
-    let Plan { config, model, weights, inputs, placement, unchanged, images, .. } = plan;
+    let Plan { config, model, weights, inputs, placement, unchanged, image_sums, .. } = plan;
     let whole = inputs.manifest.concepts.len();
     let tried = whole.min(TRIED_IMAGES.max(placement.batch));
     let manifest = Manifest {
@@ -132,7 +132,7 @@ fn group_seconds(plan: Plan, progress: &Progress) -> Result<(f64, f64), Error> {
         model: &model,
         unchanged: &unchanged,
         manifest: &manifest,
-        sums: &images[..tried],
+        sums: &image_sums[..tried],
         placement: &placement,
         progress,
     };

@@ -33,9 +33,9 @@ pub struct Seen {
 pub(super) struct Common {
     pub inputs: Inputs,
     /// The checksum of each image, group by group.
-    pub images: Vec<String>,
+    pub image_sums: Vec<String>,
     /// Those of the word models.
-    pub sums: Vec<String>,
+    pub word_sums: Vec<String>,
     pub draws: Permutations,
     pub lexicon: Lexicon,
     pub one_vs_two: Option<OneVsTwo>,
@@ -54,7 +54,7 @@ impl Common {
         progress: &Progress,
     ) -> Result<Self, PlanError> {
         let unchanged = Unchanged::of(&words_files(config)?)?;
-        let images = check_images(&manifest, seen)?;
+        let image_sums = check_images(&manifest, seen)?;
         let concepts = manifest.concepts.len();
         let others = !config.measures.is_empty() || !config.controls.partition.is_empty();
         let resampled = config.inference.resampled(concepts, others);
@@ -69,7 +69,7 @@ impl Common {
         }
         let draws = draws(config.seed, concepts, strata.as_deref());
         let others = words::other_classes(config, classes, &manifest)?;
-        let mut warnings = doubts(config, classes, &manifest, &images);
+        let mut warnings = doubts(config, classes, &manifest, &image_sums);
         let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
         let (lexicon, one_vs_two) = match &config.one_vs_two {
             None => (Lexicon::of_manifest(&manifest, classes), None),
@@ -82,12 +82,12 @@ impl Common {
         };
         let words: Vec<Words> = models.into_iter().map(|model| model.words).collect();
         let sum = |file: &Path| -> Result<_, PlanError> { Ok(checksum::of_files(&vectors::files(file)?)?) };
-        let sums = config.words.par_iter().map(|words| sum(&words.file)).collect::<Result<_, _>>()?;
+        let word_sums = config.words.par_iter().map(|words| sum(&words.file)).collect::<Result<_, _>>()?;
         unchanged.check()?;
         Ok(Self {
             inputs: Inputs { manifest, words, arrival: None, warnings },
-            images,
-            sums,
+            image_sums,
+            word_sums,
             draws,
             lexicon,
             one_vs_two,
@@ -96,7 +96,7 @@ impl Common {
 }
 
 /// What the user should know of the images and of what is asked of them.
-fn doubts(config: &Config, classes: &Classes, manifest: &Manifest, images: &[String]) -> Vec<String> {
+fn doubts(config: &Config, classes: &Classes, manifest: &Manifest, image_sums: &[String]) -> Vec<String> {
     let Config { two_vs_two, inference, measures, neighbours, .. } = config;
     let categories = manifest.categories.as_deref();
     let asked = [
@@ -109,7 +109,7 @@ fn doubts(config: &Config, classes: &Classes, manifest: &Manifest, images: &[Str
         fonts::doubt(names(config, manifest)),
     ];
     let of_classes = manifest.doubts_of_classes(classes.count() as u32, |class| classes.names(class as usize));
-    let of_images = manifest.doubts().into_iter().chain(manifest.doubt_of_copies(images)).chain(of_classes);
+    let of_images = manifest.doubts().into_iter().chain(manifest.doubt_of_copies(image_sums)).chain(of_classes);
     of_images.chain(asked.into_iter().flatten()).collect()
 }
 

@@ -91,7 +91,7 @@ impl Plans {
             if common.is_empty() {
                 shared_seconds += started.elapsed().as_secs_f64();
             }
-            seen.sums.clone_from(&read.images);
+            seen.sums.clone_from(&read.image_sums);
             common.push((config.network.classes.clone(), read));
         }
         Ok(Self { sweep, outlines, device, shared_seconds, common })
