@@ -22,7 +22,9 @@ use crate::matrices::MatrixError;
 use crate::progress::Progress;
 use crate::record::{Compared, ComparisonRecord, Origin, RecordError, RunRecord};
 use crate::report::{self, Comparison, Overlay, Style};
-use crate::results::{AccuracyRow, COMPARE, ResultsDir, ResultsError, write_json, write_table};
+use crate::results::{
+    AccuracyRow, COMPARE, ComparisonRow, ResultsDir, ResultsError, WithinRow, write_json, write_table,
+};
 use crate::stats::generalise::Generalise;
 use crate::stats::influence::{self, Spread};
 use crate::sweep::{self, SweepError};
@@ -173,41 +175,9 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     out.check_comparison()?;
     let _writing = progress.interrupt.writing();
     let _claim = out.lock(COMPARE)?;
-    let read = matrices(&curves, request.generalise).map_err(Error::input)?;
-    let unread = curves.iter().zip(&read).filter(|(_, read)| read.is_none());
-    let mut untested: Vec<String> = unread
-        .map(|(curve, _)| {
-            format!(
-                "{}: a matrix is missing in rsm/ (run it again), or there are too few concepts; drawn, not tested",
-                curve.name
-            )
-        })
-        .collect();
-    let (mut between, mut of_chance) = (Vec::new(), Vec::new());
-    for (n, a) in curves.iter().enumerate() {
-        for (m, b) in curves.iter().enumerate().skip(n + 1) {
-            let (Some(in_a), Some(in_b)) = (&read[n], &read[m]) else { continue };
-            match obstacle((a, in_a), (b, in_b), request.generalise) {
-                Some(reason) => untested.push(format!("{} and {}: {reason}", a.name, b.name)),
-                None => {
-                    untested.extend(left_out(a, b));
-                    of_chance.extend(chance::between(a, b));
-                    between.extend(between::differences((a, in_a), (b, in_b), request, progress)?);
-                }
-            }
-        }
-    }
-    let mut within = Vec::new();
-    if runs.len() == 1 || !request.layers.is_empty() {
-        for (curve, read) in curves.iter().zip(&read) {
-            if let Some(read) = read {
-                let (rows, said) = within::differences(curve, read, request, progress)?;
-                within.extend(rows);
-                of_chance.extend(said);
-            }
-        }
-    }
-    untested.iter().for_each(|said| progress.line(said.clone()));
+    let is_within = runs.len() == 1 || !request.layers.is_empty();
+    let Differences { between, within, untested, of_chance } = differences(&curves, is_within, request, progress)?;
+    untested.iter().for_each(|said| progress.line(said));
     let without = runs.iter().map(|(name, _)| name).filter(|name| curves.iter().all(|curve| curve.run != **name));
     let of_words = match request.words.is_empty() {
         true => " (a test by --measure alone; --measure 2v2 beside it makes them)",
@@ -247,6 +217,50 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     }
     told.into_iter().for_each(|said| progress.line(said));
     Ok(out.page())
+}
+
+/// What came of the tests.
+#[derive(Default)]
+struct Differences {
+    between: Vec<ComparisonRow>,
+    within: Vec<WithinRow>,
+    /// What is not tested, and why.
+    untested: Vec<String>,
+    /// Where chance differs, too.
+    of_chance: Vec<String>,
+}
+
+/// Tests every two curves against each other, and where asked for each one `within`.
+fn differences(curves: &[Curve], within: bool, request: &Request, progress: &Progress) -> Result<Differences, Error> {
+    let read = matrices(curves, request.generalise).map_err(Error::input)?;
+    let mut found = Differences::default();
+    let unread = curves.iter().zip(&read).filter(|(_, read)| read.is_none());
+    found.untested.extend(unread.map(|(curve, _)| {
+        format!(
+            "{}: a matrix is missing in rsm/ (run it again), or there are too few concepts; drawn, not tested",
+            curve.name
+        )
+    }));
+    for (n, a) in curves.iter().enumerate() {
+        for (m, b) in curves.iter().enumerate().skip(n + 1) {
+            let (Some(in_a), Some(in_b)) = (&read[n], &read[m]) else { continue };
+            match obstacle((a, in_a), (b, in_b), request.generalise) {
+                Some(reason) => found.untested.push(format!("{} and {}: {reason}", a.name, b.name)),
+                None => {
+                    found.untested.extend(left_out(a, b));
+                    found.of_chance.extend(chance::between(a, b));
+                    found.between.extend(between::differences((a, in_a), (b, in_b), request, progress)?);
+                }
+            }
+        }
+    }
+    for (curve, read) in curves.iter().zip(&read).filter(|_| within) {
+        let Some(read) = read else { continue };
+        let (rows, said) = within::differences(curve, read, request, progress)?;
+        found.within.extend(rows);
+        found.of_chance.extend(said);
+    }
+    Ok(found)
 }
 
 /// Every run, a sweep's too, by what tells it from the others; one that is named twice, or beside its sweep, stands once.
