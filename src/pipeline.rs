@@ -104,10 +104,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let _writing = progress.interrupt.writing();
     let lock = directory.lock("run")?;
     beside.begin.map_or(Ok(()), |begin| begin())?;
-    // Of an earlier run of the experiment, whose matrices are taken.
-    let before = RunRecord::read(&directory).ok().flatten().filter(|_| !fresh);
-    let before =
-        before.filter(|record| record.run().is_some_and(|run| run.checksums.similarity == checksums.similarity));
+    let peak_before = if fresh { None } else { peak_before(&directory, &checksums.similarity) };
     let claim = directory.claim_locked(lock, "run", &checksums.similarity, fresh)?;
     claim.damaged().iter().for_each(|said| progress.line(format!("warning: {said}; computed again")));
     record::keep(&directory, parts).map_err(Error::failed)?;
@@ -173,9 +170,16 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     };
     let mut record = RunRecord::new(Command::Run(Box::new(run)), &placement.device, warnings);
     record.seconds.similarity = Some(similarity_seconds);
-    record.peak_bytes = before.and_then(|record| record.peak_bytes);
+    record.peak_bytes = peak_before;
     finish(&comparison, record, &directory, started, progress)?;
     Ok(directory.root().to_path_buf())
+}
+
+/// Peak memory of an earlier run of the experiment, whose matrices are taken.
+fn peak_before(directory: &ResultsDir, similarity: &str) -> Option<u64> {
+    let record = RunRecord::read(directory).ok()??;
+    record.run().filter(|run| run.checksums.similarity == similarity)?;
+    record.peak_bytes
 }
 
 /// How the run is tested.
