@@ -12,6 +12,7 @@ mod place;
 mod rows;
 mod table;
 
+pub(crate) use claim::remove_files;
 pub use claim::{COMPARE, Claim, ClaimError, SWEEP};
 pub(crate) use directory::DRAWS;
 pub use directory::{CONCEPTS, Clash, Named, ResultsDir, figure_name, is_scales, same_file, scales_of};

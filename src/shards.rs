@@ -34,7 +34,7 @@ use crate::error::FileError;
 use crate::evaluation::Draws;
 use crate::plan::{Plan, Seen};
 use crate::record::{self, Checksums, Run};
-use crate::results::{ClaimError, Ledger, ResultsDir, check_files, is_scales, remove_dead, write_json};
+use crate::results::{ClaimError, Ledger, ResultsDir, check_files, is_scales, remove_dead, remove_files, write_json};
 
 /// What stands in the way of a shard or of their merge.
 #[derive(Debug, thiserror::Error)]
@@ -474,16 +474,9 @@ fn same(list: &Path, (keys, cut): (&Keys, &Cut), from: impl FnOnce() -> Value) -
 fn remove(place: &Path) -> Result<(), ShardError> {
     let list = place.join(cut::LIST);
     let Some(shards) = Shards::lying(place) else { return Ok(()) };
-    let gone = |result: std::io::Result<()>, path: &Path| match result {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::at(path)(error)),
-        _ => Ok(()),
-    };
     // Those that are being computed stay, and all others with them.
     shards.check_idle()?;
-    for &span in &shards.cut.draws {
-        let file = shards.draws_file(span);
-        gone(std::fs::remove_file(&file), &file)?;
-    }
+    remove_files(shards.cut.draws.iter().map(|&span| shards.draws_file(span)))?;
     shards.groups_there().try_for_each(|directory| directory.clear(SHARD))?;
-    Ok(gone(std::fs::remove_file(&list), &list)?)
+    Ok(remove_files([list])?)
 }

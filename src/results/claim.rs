@@ -352,7 +352,7 @@ impl ResultsDir {
     /// A file that cannot be removed.
     pub fn remove_results(&self) -> Result<(), FileError> {
         let records = Records::read(self);
-        remove(records.written(self).results.iter())?;
+        remove_files(records.written(self).results)?;
         records.ledger.map_or(Ok(()), |ledger| ledger.without_results().write(self))
     }
 
@@ -378,7 +378,7 @@ impl ResultsDir {
 
     fn remove_written(&self, records: &Records) -> Result<(), FileError> {
         let Written { matrices, results } = records.written(self);
-        remove(results.iter().chain(&matrices))
+        remove_files(results.iter().chain(&matrices))
     }
 
     /// Something in the directory, if there is anything and nothing says that it is semgpu's.
@@ -428,9 +428,10 @@ impl Drop for Claim {
     }
 }
 
-pub(super) fn remove<'a>(mut files: impl Iterator<Item = &'a PathBuf>) -> Result<(), FileError> {
-    files.try_for_each(|path| match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::at(path)(error)),
+/// Removes files, as far as they are there.
+pub(crate) fn remove_files<P: AsRef<Path>>(files: impl IntoIterator<Item = P>) -> Result<(), FileError> {
+    files.into_iter().try_for_each(|path| match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::at(path.as_ref())(error)),
         _ => Ok(()),
     })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::claim::{COMPARE, ClaimError, remove};
+use super::claim::{COMPARE, ClaimError, remove_files};
 use super::ledger::figure_files;
 use super::own::{is_marked, none_of_others};
 use super::{ResultsDir, Table, figure_name, read_json};
@@ -219,7 +219,7 @@ impl ResultsDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_networks(&self) -> Result<(), FileError> {
-        remove(self.written_of_networks().iter())
+        remove_files(self.written_of_networks())
     }
 
     /// `compare.json`: what was compared, and how.
@@ -239,7 +239,7 @@ impl ResultsDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_comparison(&self) -> Result<(), FileError> {
-        remove(self.written_of_comparison().iter())
+        remove_files(self.written_of_comparison())
     }
 
     /// Whether no file of somebody else's has the name of what a comparison makes.

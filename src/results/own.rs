@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::Results;
-use super::claim::{ClaimError, remove};
+use super::claim::{ClaimError, remove_files};
 use super::directory::{ResultsDir, figure_name};
 use super::ledger::{Ledger, Records, Written, figure_files};
 use crate::error::FileError;
@@ -102,7 +102,7 @@ impl ResultsDir {
     pub fn remove_figures(&self, stems: &[String]) -> Result<(), FileError> {
         let own = Records::read(self).written(self).results;
         let files = stems.iter().flat_map(|stem| figure_files(self, stem)).filter(|path| own.contains(path));
-        remove(files.collect::<Vec<_>>().iter())?;
+        remove_files(files)?;
         // Where rsm/ is read-only, the list goes on naming what is gone.
         let _ = Ledger::without_figures(self, stems);
         Ok(())
