@@ -19,7 +19,7 @@ pub struct Best<'a, R> {
 }
 
 impl<'a, R: LayerRow> Best<'a, R> {
-    /// The first of those that are best; none without an accuracy. `null` is how draws were made, where that is known;
+    /// The first of those that are best; none without a value. `null` is how draws were made, where that is known;
     /// without any, high values are best.
     pub fn of(rows: impl Iterator<Item = &'a R>, null: Option<Null>) -> Option<Self>
     where
@@ -65,7 +65,7 @@ impl<'a, R: LayerRow> Best<'a, R> {
     }
 }
 
-/// Rows with an accuracy, the best first.
+/// Rows with a value, the best first.
 pub struct Ranked<'a, R> {
     /// Equals in their order.
     pub rows: Vec<&'a R>,
@@ -76,16 +76,16 @@ pub struct Ranked<'a, R> {
 
 /// Ranks rows as [`Best::of`] does.
 pub fn ranked<'a, R: LayerRow>(rows: impl Iterator<Item = &'a R>, null: Option<Null>) -> Ranked<'a, R> {
-    let mut rows: Vec<&R> = rows.filter(|row| row.accuracy().is_finite()).collect();
+    let mut rows: Vec<&R> = rows.filter(|row| row.value().is_finite()).collect();
     let tested = rows.iter().any(|row| row.null().is_some());
     let tail = null.filter(|_| tested).map_or(Tail::Upper, |null| null.rule.tail);
     let differs = chance::differs(&rows, null);
     let far = |row: &R| match (tail, differs) {
-        (Tail::Upper, false) => row.accuracy(),
+        (Tail::Upper, false) => row.value(),
         (Tail::Upper, true) => above(row),
-        (Tail::Lower, false) => -row.accuracy(),
+        (Tail::Lower, false) => -row.value(),
         (Tail::Lower, true) => -above(row),
-        (Tail::Two, false) => row.null().map_or(0.0, |(mean, ..)| (row.accuracy() - mean).abs()),
+        (Tail::Two, false) => row.null().map_or(0.0, |(mean, ..)| (row.value() - mean).abs()),
         (Tail::Two, true) => above(row).abs(),
     };
     rows.sort_by(|a, b| far(b).total_cmp(&far(a)));
@@ -95,7 +95,7 @@ pub fn ranked<'a, R: LayerRow>(rows: impl Iterator<Item = &'a R>, null: Option<N
 /// Standard deviations of the null above its mean; a null without any says nothing.
 fn above<R: LayerRow>(row: &R) -> f64 {
     match row.null() {
-        Some((mean, sd, _)) if sd > 0.0 => (row.accuracy() - mean) / sd,
+        Some((mean, sd, _)) if sd > 0.0 => (row.value() - mean) / sd,
         _ => 0.0,
     }
 }
@@ -127,6 +127,7 @@ mod tests {
         let alone = Best::of(table[..1].iter(), None).unwrap();
         assert_eq!((alone.row.layer.as_str(), alone.chosen(", ", " layer", "")), ("a", String::new()));
     }
+
     #[test]
     fn the_best_layer_is_where_the_tail_looks_for_it() {
         use crate::stats::inference::Rule;

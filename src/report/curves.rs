@@ -24,7 +24,7 @@ pub trait LayerRow {
     /// The word model's name.
     fn words(&self) -> &str;
     /// The share of its comparisons that pass, or a measure's value.
-    fn accuracy(&self) -> f64;
+    fn value(&self) -> f64;
     /// Mean and standard deviation of the null, and the draws of its p; none without.
     fn null(&self) -> Option<(f64, f64, u64)>;
     /// The share of its comparisons that are ties.
@@ -51,7 +51,7 @@ macro_rules! layer_row {
                 &self.words
             }
 
-            fn accuracy(&self) -> f64 {
+            fn value(&self) -> f64 {
                 self.$value
             }
 

@@ -19,7 +19,7 @@ pub fn threshold(scores: &LayerScores, alpha: f64) -> Option<f64> {
 pub fn threshold_of_maximum(family: &[&LayerScores], alpha: f64) -> Option<f64> {
     let mut maxima: Vec<f64> = Vec::new();
     for scores in family {
-        let values: Vec<f64> = std::iter::once(scores.accuracy()).chain(scores.null()).collect();
+        let values: Vec<f64> = std::iter::once(scores.observed()).chain(scores.null()).collect();
         assert!(maxima.is_empty() || maxima.len() == values.len(), "the members of a family share their draws");
         maxima.resize(values.len(), f64::NEG_INFINITY);
         maxima.iter_mut().zip(values).for_each(|(maximum, value)| *maximum = maximum.max(value));

@@ -287,7 +287,7 @@ fn an_effect_in_a_layer_of_narrow_null_is_found_where_the_raw_maximum_misses_it(
 /// draw the share of draws that reach it.
 fn by_minimum_p(family: &[LayerScores]) -> Vec<f64> {
     let ranks = |layer: &LayerScores| -> Vec<usize> {
-        let values: Vec<f64> = std::iter::once(layer.accuracy()).chain(layer.null()).collect();
+        let values: Vec<f64> = std::iter::once(layer.observed()).chain(layer.null()).collect();
         values.iter().map(|value| values.iter().filter(|other| *other >= value).count()).collect()
     };
     let ranks: Vec<Vec<usize>> = family.iter().map(ranks).collect();

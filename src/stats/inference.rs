@@ -213,7 +213,7 @@ impl LayerScores {
     }
 
     /// The observed value.
-    pub fn accuracy(&self) -> f64 {
+    pub fn observed(&self) -> f64 {
         self.points[0] as f64 / self.whole as f64
     }
 
@@ -313,7 +313,7 @@ pub fn scores<S: Statistic>(
 /// # Errors
 /// As [`Statistic::points`].
 pub fn observed<S: Statistic>(statistic: &S, progress: &Progress) -> Result<Vec<f64>, S::Error> {
-    let value = |points: Vec<i64>| LayerScores::new(points, statistic.whole()).accuracy();
+    let value = |points: Vec<i64>| LayerScores::new(points, statistic.whole()).observed();
     Ok(statistic.points(0..1, progress)?.into_iter().map(value).collect())
 }
 
@@ -352,7 +352,7 @@ pub fn infer<L: Borrow<LayerScores>>(family: &[L], tail: Tail, stop_after: Optio
             let null: Vec<f64> = layer.null().take(of_moments(draws, stop_after)).collect();
             let (null_mean, null_sd) = mean_and_sd(&null);
             Inference {
-                value: layer.accuracy(),
+                value: layer.observed(),
                 p_value: p_values[l],
                 p_fwer: Count::of(placed[l].studentised(0), maximum.iter().copied(), stop_after).p(),
                 q_fdr: q_values[l],

@@ -40,7 +40,7 @@ impl Sides<'_> {
             resampled::intervals(measure, &words, &images, (seed, bootstrap), progress)
         };
         // Values are computed another way than what intervals are around.
-        let held = |(found, scores): (Option<Interval>, &LayerScores)| Some(found?.holding(scores.accuracy()));
+        let held = |(found, scores): (Option<Interval>, &LayerScores)| Some(found?.holding(scores.observed()));
         Ok(intervals?.into_iter().zip(scores).map(held).collect())
     }
 
@@ -61,7 +61,7 @@ impl Sides<'_> {
         }
         let words = &self.words.layers[pairs.places[0].0].rsms[0];
         let layers: Vec<&[Rsm]> = pairs.places.iter().map(|&(_, layer)| space.layers[layer].rsms.as_slice()).collect();
-        let observed = scores.iter().map(LayerScores::accuracy);
+        let observed = scores.iter().map(LayerScores::observed);
         let resamples = (options.seed, options.bootstrap);
         let intervals = bootstrap::intervals(observed, words, &layers, resamples, options.ties, progress)?;
         Ok(intervals.into_iter().map(Some).collect())

@@ -137,7 +137,7 @@ fn by_hand() {
     let [tested] = &test(&words, &groups, &[vec![image.clone()]], 0)[..] else { panic!() };
     assert!((tested.margins[0].unwrap() - 1.9).abs() < CLOSE, "{tested:?}");
     assert_eq!((tested.passed, tested.ties), (1, 0));
-    assert_eq!(tested.scores.accuracy(), 1.0);
+    assert_eq!(tested.scores.observed(), 1.0);
     let identity = [0, 1, 2, 3, 4, 5, 6];
     let reference = margin_reference(&words, &image, &[2, 3, 4, 5, 6], &mistake, &identity);
     assert!((reference - 1.9).abs() < CLOSE, "{reference}");
@@ -158,7 +158,7 @@ fn every_draw_equals_the_definition() {
     for columns in [Columns::Paper, Columns::Others] {
         let tested = test_by((columns, Ties::Lost), &words, &groups, &layers, 20);
         for (layer, tested) in layers.iter().zip(&tested) {
-            let scores: Vec<f64> = [tested.scores.accuracy()].into_iter().chain(tested.scores.null()).collect();
+            let scores: Vec<f64> = [tested.scores.observed()].into_iter().chain(tested.scores.null()).collect();
             for (t, score) in scores.into_iter().enumerate() {
                 let draw = draws.draw(t as u64);
                 let margins: Vec<f64> = groups
@@ -195,7 +195,7 @@ fn exchanging_true_and_predicted_gives_one_minus_the_accuracy_in_every_draw() {
     let back = test(&words, &exchanged, &layers, 50);
     for (there, back) in there.iter().zip(&back) {
         assert_eq!(there.ties, 0);
-        assert!((there.scores.accuracy() + back.scores.accuracy() - 1.0).abs() < CLOSE);
+        assert!((there.scores.observed() + back.scores.observed() - 1.0).abs() < CLOSE);
         assert!(there.scores.null().zip(back.scores.null()).all(|(a, b)| (a + b - 1.0).abs() < CLOSE));
     }
 }
@@ -233,7 +233,7 @@ fn words_that_mean_the_same_tie_by_rule() {
     let groups = [Answers { correct: vec![2, 3, 4, 5, 6], mistakes }];
     for (ties, accuracy) in [(Ties::Lost, 0.0), (Ties::Half, 0.5), (Ties::Won, 1.0)] {
         let tested = &test_by((Columns::Paper, ties), &words, &groups, &[vec![image.clone()]], 0)[0];
-        assert_eq!((tested.passed, tested.ties, tested.scores.accuracy()), (0, 1, accuracy));
+        assert_eq!((tested.passed, tested.ties, tested.scores.observed()), (0, 1, accuracy));
     }
 }
 
@@ -255,7 +255,7 @@ fn a_constant_image_scores_half_in_every_draw() {
     let nulls = with[1].scores.null().zip(rest[1].scores.null());
     assert!(
         nulls
-            .chain([(with[1].scores.accuracy(), rest[1].scores.accuracy())])
+            .chain([(with[1].scores.observed(), rest[1].scores.observed())])
             .all(|(found, accuracy)| { (found - expected(accuracy)).abs() < CLOSE })
     );
 }

@@ -110,7 +110,7 @@ fn a_draw_is_the_correlation_with_the_permuted_matrix() {
     for groups in [groups.clone(), [groups[0].clone(), Rsm::new(9, dark)]] {
         for kind in [Rsa::Pearson, Rsa::Spearman, Rsa::KendallTauA] {
             let scores = scores(kind, &words, &groups, &draws, 20);
-            let found: Vec<f64> = [scores.accuracy()].into_iter().chain(scores.null()).collect();
+            let found: Vec<f64> = [scores.observed()].into_iter().chain(scores.null()).collect();
             for (t, found) in found.into_iter().enumerate() {
                 let draw = draws.draw(t as u64);
                 let permuted: Vec<f64> = (0..9)
@@ -139,7 +139,7 @@ fn a_draw_that_is_the_identity_by_symmetry_reaches_the_observed_value() {
     assert!(harmless.len() > 3);
     let scores = scores(Rsa::Pearson, &words, &[image], &draws, 200);
     let null: Vec<f64> = scores.null().collect();
-    assert!(harmless.iter().all(|&t| null[t - 1] == scores.accuracy()));
+    assert!(harmless.iter().all(|&t| null[t - 1] == scores.observed()));
 }
 
 #[test]
