@@ -24,8 +24,7 @@ impl ChannelsLast {
     /// # Panics
     /// If a channel sees others, or the shapes do not fit each other or the window.
     pub fn new(part: &Part) -> Self {
-        let (within, activation) = part.activation.within();
-        let weights = cpu::Weights { activation: within, ..part.weights() };
+        let (weights, activation) = part.weights_in_passing();
         Self { on: cpu::ChannelsLast::new(&weights), window: part.window, activation }
     }
 

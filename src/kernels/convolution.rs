@@ -34,6 +34,15 @@ impl Part {
         let (inputs, window, groups, activation) = (weight.shape()[1] * groups, *window, *groups, *activation);
         cpu::Weights { kernel: f32s(weight), bias: f32s(bias), inputs, window, groups, activation }
     }
+
+    /// The same with as much of the activation as the CPU does in passing, and what is left of it.
+    ///
+    /// # Panics
+    /// As [`Self::weights`].
+    pub(super) fn weights_in_passing(&self) -> (cpu::Weights<'_>, Activation) {
+        let (activation, left) = self.activation.within();
+        (cpu::Weights { activation, ..self.weights() }, left)
+    }
 }
 
 /// A convolution on a device, its weights laid out once.
@@ -60,8 +69,7 @@ impl Convolution {
                 activation: Activation::Identity,
             },
             None => {
-                let (within, activation) = part.activation.within();
-                let weights = cpu::Weights { activation: within, ..part.weights() };
+                let (weights, activation) = part.weights_in_passing();
                 Self { on: On::Cpu(Box::new(cpu::Convolution::new(&weights))), activation }
             }
         }

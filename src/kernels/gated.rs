@@ -19,8 +19,7 @@ impl Gated {
     /// If it is of another window, or of groups.
     pub fn new(part: &Part) -> Self {
         assert!(part.groups == 1 && part.window == Window::square(1, 1, VALID), "a 1 x 1 convolution");
-        let (within, activation) = part.activation.within();
-        let weights = cpu::Weights { activation: within, ..part.weights() };
+        let (weights, activation) = part.weights_in_passing();
         Self { layer: cpu::Convolution::new(&weights), activation }
     }
 
