@@ -208,7 +208,7 @@ pub fn csv_unwritten(error: csv::Error) -> io::Error {
 }
 
 /// What is wrong with a record of a CSV.
-pub fn csv_reason(error: &csv::Error) -> String {
+fn csv_reason(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!("{len} values, expected {expected_len}"),
         csv::ErrorKind::Utf8 { err, .. } => format!("not UTF-8: {err}"),

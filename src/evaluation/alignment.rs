@@ -24,7 +24,7 @@ use crate::stats::inference::{self, Family, Inference, LayerScores, Statistic, T
 use crate::wording::{counted, first};
 
 /// The level of the quantile of the null above which a calibrated score begins.
-pub const ALPHA: f64 = 0.05;
+const ALPHA: f64 = 0.05;
 
 /// What is asked of all pairs of layers.
 pub struct Alignment {
