@@ -11,7 +11,7 @@ use crate::report::canvas::Picture;
 use crate::report::ink::{Ink, Segment};
 use crate::report::style::{Color, WIDTH, WIDTH_MM};
 use crate::report::{Drawing, ReportError, Style, pdf};
-use crate::results::{MADE, ResultsDir, write_atomically};
+use crate::results::{MADE, ResultsDir, figure_files, write_atomically};
 
 /// Writes every drawing as `<directory>/figures/<stem>.png`, `.svg` and `.pdf`; returns the files.
 ///
@@ -23,17 +23,17 @@ pub fn write(
     directory: &Path,
     interrupt: &Interrupt,
 ) -> Result<Vec<PathBuf>, Error> {
-    let figures = ResultsDir::new(directory).figures();
+    let directory = ResultsDir::new(directory);
     let paths = drawings.par_iter().map(|Drawing { stem, picture, .. }| {
         interrupt.check()?;
         let plain = (style == Style::Plain).then(|| picture.plain());
-        Ok(write_one(stem, plain.as_ref().unwrap_or(picture), &figures)?)
+        Ok(write_one(plain.as_ref().unwrap_or(picture), figure_files(&directory, stem))?)
     });
     Ok(paths.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
 }
 
-fn write_one(stem: &str, picture: &Picture, directory: &Path) -> Result<[PathBuf; 3], ReportError> {
-    let paths = ["png", "svg", "pdf"].map(|extension| directory.join(format!("{stem}.{extension}")));
+/// Writes a picture as PNG, SVG and PDF into the files of these formats.
+fn write_one(picture: &Picture, paths: [PathBuf; 3]) -> Result<[PathBuf; 3], ReportError> {
     let failed = |path: &PathBuf, source| ReportError::Draw { path: path.clone(), source };
     let png = png(picture).map_err(|source| failed(&paths[0], source))?;
     let pdf = pdf::document(picture).map_err(|source| failed(&paths[2], source.into()))?;

@@ -278,12 +278,9 @@ fn is_words(name: &str) -> bool {
     name.starts_with(WORDS)
 }
 
-/// What the files of a figure end with.
-const FIGURE_ENDINGS: [&str; 3] = ["png", "svg", "pdf"];
-
-/// The files of a figure.
-pub(super) fn figure_files(directory: &ResultsDir, stem: &str) -> Vec<PathBuf> {
+/// The files of a figure: PNG, SVG and PDF.
+pub(crate) fn figure_files(directory: &ResultsDir, stem: &str) -> [PathBuf; 3] {
     // A list that another program changed leads nowhere else.
     let name = Path::new(stem).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    FIGURE_ENDINGS.map(|ending| directory.figures().join(format!("{name}.{ending}"))).to_vec()
+    ["png", "svg", "pdf"].map(|ending| directory.figures().join(format!("{name}.{ending}")))
 }
