@@ -44,8 +44,8 @@ pub struct WordVectors {
     pub words: u64,
     /// Values per word.
     pub dimensions: usize,
-    /// One vector per wanted word, in the order asked, rounded to single precision; `None` where the file lacks the word, spelled exactly so, or a
-    /// finite vector of it.
+    /// One vector per wanted word, in the order asked, rounded to single precision; `None` where the file lacks the word, spelled
+    /// exactly so, or a finite vector of it.
     pub vectors: Vec<Option<Vec<f32>>>,
     /// By their places, the wanted words whose vector is not finite.
     pub not_finite: BTreeMap<usize, NotFinite>,
