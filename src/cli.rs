@@ -260,7 +260,7 @@ fn plot(directory: PathBuf, style: Style, progress: &Progress) -> Result<(), Err
     let _writing = progress.interrupt.writing();
     let _claim = of_run.lock("plot")?;
     let altered = RunRecord::read(&of_run).ok().flatten().and_then(|record| record.altered(&of_run));
-    altered.iter().for_each(|said| progress.line(format!("warning: {said}")));
+    progress.warn(&altered);
     for path in report::write_figures(&results, style, altered, &directory, progress)? {
         print(path.display());
     }

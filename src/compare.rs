@@ -168,7 +168,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let curves = curves(&runs, request).map_err(Error::input)?;
     let shown = curves.iter().flat_map(|curve| [curve.run.as_str(), &curve.rows[0].network, &curve.rows[0].words]);
     let unshown = fonts::doubt(shown);
-    unshown.iter().for_each(|said| progress.line(format!("warning: {said}")));
+    progress.warn(&unshown);
     let out = ResultsDir::new(&request.out);
     out.check([])?;
     out.check_command(COMPARE).map_err(|_| Error::input(CompareError::Taken(request.out.clone())))?;
@@ -188,7 +188,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
         .collect();
     warnings.extend(of_chance);
     warnings.extend(doubted(&runs, &request.words).map_err(Error::input)?);
-    warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
+    progress.warn(&warnings);
     warnings.extend(unshown);
     let mut record = record(runs, request, groups_are(&curves), [untested, warnings], started).map_err(Error::input)?;
     record.along = along(&curves);

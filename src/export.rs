@@ -77,7 +77,7 @@ pub fn rdms(directory: &Path, out: &Path, progress: &Progress) -> Result<(), Err
     }
     let results = ResultsDir::new(directory);
     let altered = RunRecord::read(&results).ok().flatten().and_then(|record| record.altered(&results));
-    altered.iter().for_each(|said| progress.line(format!("warning: {said}")));
+    progress.warn(altered);
     let label = |of: fn(&Matrix) -> &String| matrices.iter().map(|matrix| of(matrix).clone()).collect();
     let file = RsmsOut {
         rsms: matrices.iter().map(|matrix| &matrix.rsm).collect(),

@@ -127,7 +127,7 @@ pub fn finish(
 ) -> Result<(), Error> {
     let Comparison { images, options, .. } = comparison;
     let (results, warnings) = comparison.results(progress)?;
-    warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+    progress.warn(&warnings);
     record.warnings.extend(warnings);
     if results.accuracy.is_empty() && results.measures.is_empty() {
         return Err(Error::failed(NoValues));

@@ -106,10 +106,10 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     beside.begin.map_or(Ok(()), |begin| begin())?;
     let peak_before = if fresh { None } else { peak_before(&directory, &checksums.similarity) };
     let claim = directory.claim_locked(lock, "run", &checksums.similarity, fresh)?;
-    claim.damaged().iter().for_each(|said| progress.line(format!("warning: {said}; computed again")));
+    progress.warn(claim.damaged().map(|said| format!("{said}; computed again")));
     record::keep(&directory, parts).map_err(Error::failed)?;
     let Opened { mut checkpoint, damaged } = open(&directory, groups);
-    damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}; computed again")));
+    progress.warn(damaged.iter().map(|damaged| format!("{damaged}; computed again")));
     checkpoint.list_present().map_err(Error::failed)?;
 
     let mut known = Draws::default();

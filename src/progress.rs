@@ -1,6 +1,7 @@
 //! What the user sees while it runs: bars on a terminal, plain lines elsewhere, one a minute where a task takes longer, nothing
 //! when quiet. To stderr.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -106,6 +107,11 @@ impl Progress {
         if self.verbosity > Verbosity::Quiet {
             say(text.as_ref());
         }
+    }
+
+    /// A line for each thing that the user should know, unless quiet.
+    pub fn warn(&self, warnings: impl IntoIterator<Item = impl Display>) {
+        warnings.into_iter().for_each(|warning| self.line(format!("warning: {warning}")));
     }
 
     /// A line for `-v`.

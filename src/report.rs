@@ -148,7 +148,7 @@ pub fn write_figures(
         material.record.as_ref()?.run().map(|_| format!("{}: {said}", first.path))
     };
     let doubt = material.source.as_ref().map_or_else(gone, Source::doubt);
-    doubt.iter().for_each(|said| progress.line(format!("warning: {said}")));
+    progress.warn(doubt);
     Ok(paths)
 }
 

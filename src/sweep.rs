@@ -186,8 +186,7 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
             beside.scores = scores(member);
             let plan = plans.plan(n).map_err(Error::input)?;
             // Those of images and words were said.
-            let own = plan.inputs.warnings.iter().skip(plans.inputs().warnings.len());
-            own.for_each(|warning| progress.line(format!("warning: {warning}")));
+            progress.warn(plan.inputs.warnings.iter().skip(plans.inputs().warnings.len()));
             pipeline::run(plan, fresh, &mut beside, progress).map_err(of_network(&member.label))?;
         }
         beside.gallery.had_by(&plans.outlines[n].input);
@@ -337,7 +336,7 @@ pub fn plot(directory: &Path, style: Style, progress: &Progress) -> Result<Optio
     let Some(record) = SweepRecord::read(directory).map_err(Error::input)? else { return Ok(None) };
     let rows = read_table::<AccuracyRow>(directory).map_err(Error::input)?;
     let changed = altered(&record.files, &out, &out.networks());
-    changed.iter().for_each(|said| progress.line(format!("warning: {said}")));
+    progress.warn(&changed);
     let _writing = progress.interrupt.writing();
     let _claim = out.lock("plot")?;
     draw(&record, &rows, changed.as_deref(), style, &out, progress).map(Some)

@@ -131,9 +131,7 @@ pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Err
     };
     let mut warnings = Vec::new();
     let selection = concepts::select(&request, &mut warnings, progress);
-    for warning in &warnings {
-        progress.line(format!("warning: {warning}"));
-    }
+    progress.warn(&warnings);
     let selection = selection?;
     for line in selection.summary(&request) {
         progress.line(line);

@@ -266,9 +266,7 @@ fn word_vectors(file: &Path, manifest: Option<&Path>, json: bool, progress: &Pro
     }
     print(format!("format: {}", read.format));
     print(format!("{} of {}", counted(read.words, "word"), counted(read.dimensions, "value")));
-    for warning in &read.warnings {
-        progress.line(format!("warning: {warning}"));
-    }
+    progress.warn(&read.warnings);
     for (concept, token) in concepts.iter().zip(&tokens) {
         print(format!("{concept:<28} <- {}", token.unwrap_or("missing")));
     }

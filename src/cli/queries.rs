@@ -76,7 +76,7 @@ fn layers_of(name: &str, form: Option<&str>, json: bool, progress: &Progress) ->
     let layers: Vec<(Layer, Option<String>)> = match nets::find(name) {
         None if files::ending(file) == "onnx" || is_graph(file) => {
             let graph = graph(file)?;
-            graph.doubt_of_images().iter().for_each(|doubt| progress.line(format!("warning: {doubt}")));
+            progress.warn(graph.doubt_of_images());
             let operators = graph.operators().map(|operator| Some(operator.to_string()));
             graph.layers.iter().cloned().zip(operators).collect()
         }

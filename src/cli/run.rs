@@ -177,7 +177,7 @@ pub(super) fn describe(plan: &Plan, progress: &Progress) {
     ));
     let matrices = model.layers.len() * groups + inputs.words.len();
     of_matrices(matrices, concepts, memory).iter().for_each(|line| progress.line(line));
-    warn(inputs, progress);
+    progress.warn(&inputs.warnings);
 }
 
 /// Of less memory nothing is said.
@@ -202,10 +202,6 @@ pub(super) fn describe_tests(config: &Config, inputs: &Inputs, progress: &Progre
         counted(concepts * (concepts - 1) / 2, "pair"),
         counted(config.two_vs_two.permutations, "permutation")
     ));
-}
-
-pub(super) fn warn(inputs: &Inputs, progress: &Progress) {
-    inputs.warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
 }
 
 #[cfg(test)]

@@ -175,8 +175,7 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
     }
     for ((name, _), commands) in TABLES.iter().zip(&tables) {
         if commands.len() > MOST_JOBS {
-            progress
-                .line(format!("warning: {name}: {} commands, where clusters often take {MOST_JOBS}", commands.len()));
+            progress.warn([format!("{name}: {} commands, where clusters often take {MOST_JOBS}", commands.len())]);
         }
         let path = arguments.tables.join(name);
         write_lines(&path, commands).map_err(Error::failed)?;

@@ -8,7 +8,7 @@ use crate::results::seen;
 use crate::sweep;
 use crate::wording::counted;
 
-use super::run::{decode, describe_tests, of_matrices, print_page, warn};
+use super::run::{decode, describe_tests, of_matrices, print_page};
 
 /// Runs a sweep; the last line says where its page lies.
 pub(super) fn carry_out(sweep: Sweep, fresh: bool, dry_run: bool, progress: &Progress) -> Result<(), Error> {
@@ -54,5 +54,5 @@ pub(super) fn describe(plans: &Plans, progress: &Progress) {
     // The most that a network has of which they take more than itself.
     let most = plans.outlines.iter().filter(|outline| line(outline).is_some()).max_by_key(|outline| outline.layers);
     most.and_then(line).iter().for_each(|line| progress.line(line));
-    warn(inputs, progress);
+    progress.warn(&inputs.warnings);
 }

@@ -16,6 +16,7 @@ use crate::progress::{Progress, Task};
 use crate::results::{CONCEPTS, check_files, lines, write_lines};
 use crate::stats::Rsm;
 use crate::stats::similarity::rsm_of_rows;
+use crate::stimuli::Manifest;
 use crate::wording::{first, order_taken};
 
 /// What `semgpu similarity` is asked for.
@@ -44,9 +45,7 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     }
     let of_words: Vec<bool> = request.features.iter().map(|path| of_words(path, request)).collect();
     let arrays = request.features.iter().zip(&of_words).filter(|(_, of_words)| !**of_words);
-    if let Some(doubt) = request.layout.told.doubt(arrays.map(|(path, _)| path.as_path())) {
-        progress.line(format!("warning: {doubt}"));
-    }
+    progress.warn(request.layout.told.doubt(arrays.map(|(path, _)| path.as_path())));
     if are_groups(request) {
         return groups(request, progress);
     }
@@ -62,11 +61,9 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     let list = manifest.zip(directory).map(|(manifest, directory)| (directory.join(CONCEPTS), &manifest.concepts));
     if let Some((path, concepts)) = &list {
         check_list(path, concepts).map_err(Error::input)?;
-        if let Some(doubt) = doubt_of_others(path, &outs) {
-            progress.line(format!("warning: {doubt}"));
-        }
+        progress.warn(doubt_of_others(path, &outs));
     }
-    say_doubts_of_manifest(request, progress);
+    progress.warn(request.layout.manifest.iter().flat_map(Manifest::doubts));
     let mut plans: Vec<Option<Features>> = Vec::new();
     let mut work = 0;
     for ((path, out), &of_words) in request.features.iter().zip(&outs).zip(&of_words) {
@@ -79,11 +76,11 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
             return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: features.groups }));
         }
         if let Some(list) = words::list_beside(path).filter(|_| features.concept_lists.is_empty()) {
-            progress.line(format!(
-                "warning: {}: all rows as they stand; the words in {} name them with --rows, and --concepts FILE picks some",
+            progress.warn([format!(
+                "{}: all rows as they stand; the words in {} name them with --rows, and --concepts FILE picks some",
                 path.display(),
                 list.display()
-            ));
+            )]);
         }
         work += features.work();
         // Of several files each is opened again when its turn comes: what an archive unpacks is held for one at a time.
@@ -130,7 +127,7 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
     if RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
         return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: request.features.len() }));
     }
-    say_doubts_of_manifest(request, progress);
+    progress.warn(request.layout.manifest.iter().flat_map(Manifest::doubts));
     let called = file_names(request, "").map_err(Error::input)?;
     let called: Vec<String> = called.iter().map(|name| name.to_string_lossy().into()).collect();
     let mut all: Option<Common> = None;
@@ -162,7 +159,7 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
             (own_alone, _) => {
                 let (with, without) = if own_alone { (own, before) } else { (before, own) };
                 check_places(with.path, &with.lists, without.path).map_err(Error::input)?;
-                progress.line(format!("warning: {}", order_taken(without.path, with.path.display())));
+                progress.warn([order_taken(without.path, with.path.display())]);
                 with
             }
         });
@@ -179,12 +176,6 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
     Ok(vec![out.clone()])
 }
 
-fn say_doubts_of_manifest(request: &SimilarityRequest, progress: &Progress) {
-    for doubt in request.layout.manifest.as_ref().map(|manifest| manifest.doubts()).unwrap_or_default() {
-        progress.line(format!("warning: {doubt}"));
-    }
-}
-
 /// So much work begins on the device that is asked for, if that is there.
 fn begin(request: &SimilarityRequest, work: u64, progress: &Progress) -> Result<Task, Error> {
     device::select(request.device).map_err(Error::input)?;
@@ -197,11 +188,7 @@ fn opened(path: &Path, request: &SimilarityRequest, progress: &Progress) -> Resu
     let features = Features::open(path, &request.layout).map_err(Error::input)?;
     progress.line(features.describe());
     let doubts = [features.doubt().map_err(Error::input)?, features.doubt_of_matrix().map_err(Error::input)?];
-    doubts
-        .into_iter()
-        .flatten()
-        .chain(features.doubt_of_units())
-        .for_each(|doubt| progress.line(format!("warning: {doubt}")));
+    progress.warn(doubts.into_iter().flatten().chain(features.doubt_of_units()));
     Ok(features)
 }
 

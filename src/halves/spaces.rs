@@ -46,7 +46,7 @@ impl TestRequest {
             return Ok(matrices::read(source, side, &self.reading)?);
         }
         if let Some(left) = left_out(&source.path) {
-            progress.line(format!("warning: {}: not read, for a layer is an array: {left}", source.path.display()));
+            progress.warn([format!("{}: not read, for a layer is an array: {left}", source.path.display())]);
         }
         let mut layers = Vec::new();
         for part in parts(source, side)? {
@@ -80,8 +80,7 @@ impl TestRequest {
                 }
             }
         };
-        let doubts = features.doubt_of_matrix()?.into_iter().chain(features.doubt_of_units());
-        doubts.for_each(|doubt| progress.line(format!("warning: {doubt}")));
+        progress.warn(features.doubt_of_matrix()?.into_iter().chain(features.doubt_of_units()));
         let path = features.path();
         let task = progress.task(features.work());
         task.now(format!("{}: {}", source.name, path.display()));

@@ -83,7 +83,7 @@ impl Test {
         let controls = own(&request, &inputs, categories.as_deref()).controls(&request.controls, &request.reading)?;
         controls.read.iter().for_each(|(said, _)| progress.line(said));
         let warnings = warnings(&request, &inputs, categories.as_deref(), in_full, &controls);
-        warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+        progress.warn(&warnings);
         let Inputs { words, word_spaces, space, read, .. } = inputs;
         let checksums = MatrixChecksums {
             words: sums(&request.words, &read, Side::Words)?,

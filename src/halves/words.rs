@@ -106,7 +106,7 @@ pub(super) fn read(path: &Path, concepts: Option<&[String]>, progress: &Progress
     if let Some(wrong) = read.not_finite.into_values().next() {
         return Err(VectorsError::from(wrong).into());
     }
-    read.warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+    progress.warn(&read.warnings);
     if let Some((count, words)) = vectors::missing(concepts, &read.found) {
         return Err(HalvesError::MissingWords { path: path.into(), count, concepts: concepts.len(), words });
     }

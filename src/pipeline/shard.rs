@@ -35,7 +35,7 @@ pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> R
     let _writing = progress.interrupt.writing();
     let _claim = shards.claim_groups(span, progress)?;
     let Opened { mut checkpoint, damaged } = kept(&config, &model, concepts)(&directory, manifest.groups.len());
-    damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}; computed again")));
+    progress.warn(damaged.iter().map(|damaged| format!("{damaged}; computed again")));
     let first_half = FirstHalf {
         constant: config.two_vs_two.constant,
         model: &model,

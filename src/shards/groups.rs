@@ -19,7 +19,7 @@ impl Shards {
         let other = self.other(groups).filter(|_| directory.finished().exists());
         let claim = directory.claim(super::SHARD, &key, other.is_some())?;
         let said = other.iter().map(String::as_str).chain(claim.damaged());
-        said.for_each(|said| progress.line(format!("warning: {said}; computed again")));
+        progress.warn(said.map(|said| format!("{said}; computed again")));
         Ok(claim)
     }
 
