@@ -23,7 +23,7 @@ use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
 use crate::names::{self, are_places, read_lines};
 use crate::plan::GivenError;
-use crate::results::{ClaimError, Clash, Named, ResultsDir, same_file};
+use crate::results::{ClaimError, Clash, Named, ResultsDir, first_clash};
 use crate::stats::alignment::Measure;
 use crate::stats::similarity::SimilarityError;
 use crate::stats::two_vs_two::TwoVsTwoError;
@@ -412,11 +412,11 @@ fn check_places(path: &Path, lists: &[Vec<String>], unnamed: &Path) -> Result<()
 }
 
 /// Names that make files of their own.
-fn check_files<'a>(
+fn check_clashes<'a>(
     words: impl IntoIterator<Item = &'a str>,
     images: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), HalvesError> {
-    let Some((of, name, clash)) = same_file(words, images) else { return Ok(()) };
+    let Some((of, name, clash)) = first_clash(words, images) else { return Ok(()) };
     let side = match of {
         Named::Words => "words",
         Named::Layer => "images",

@@ -38,7 +38,7 @@ use crate::names::{self, NAME, TEXT, is_name, is_text};
 use crate::nets::Arrival;
 use crate::progress::Progress;
 use crate::record::Checksums;
-use crate::results::{ResultsDir, same_file};
+use crate::results::{ResultsDir, first_clash};
 use crate::stats::inference::Family;
 use crate::stats::permutation::Permutations;
 use crate::stimuli::{Manifest, PIXELS};
@@ -111,7 +111,7 @@ impl Plan {
     /// As [`Self::new`].
     pub fn of_shard(config: Config, seen: &Seen, progress: &Progress) -> Result<Self, PlanError> {
         check_values(&config)?;
-        check_files(&config, |_| true)?;
+        check_inputs(&config, |_| true)?;
         let mut manifest = Manifest::read(&config.stimuli.manifest)?;
         let device = device::select(config.run.device)?;
         let fitted = Fitted::new(&config, device, &manifest)?;
@@ -186,7 +186,7 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
         let found = format!("{:?} ({} bytes)", words.name, words.name.len());
         return Err(PlanError::value("words.name", NAME, found));
     }
-    if let Some((_, name, clash)) = same_file(config.words.iter().map(|words| words.name.as_str()), []) {
+    if let Some((_, name, clash)) = first_clash(config.words.iter().map(|words| words.name.as_str()), []) {
         return Err(PlanError::SameName(name.to_string(), clash));
     }
     if let Some(method) = names::twice(&config.rsa.methods) {
@@ -218,14 +218,14 @@ fn check_names(config: &Config, model: &Model) -> Result<(), PlanError> {
         return Err(PlanError::value("network.layers", expected, format!("{layer:?}")));
     }
     let words = config.words.iter().map(|words| words.name.as_str());
-    match same_file(words, iter::once(PIXELS).chain(layers())) {
+    match first_clash(words, iter::once(PIXELS).chain(layers())) {
         Some((_, layer, clash)) => Err(PlanError::SameLayer(layer.to_string(), clash)),
         None => Ok(()),
     }
 }
 
 /// Every file of these keys is there; all that are not are said at once.
-fn check_files(config: &Config, of: impl Fn(&str) -> bool) -> Result<(), PlanError> {
+fn check_inputs(config: &Config, of: impl Fn(&str) -> bool) -> Result<(), PlanError> {
     let gone = config.inputs().filter(|(key, path)| of(key) && matches!(path.try_exists(), Ok(false)));
     let gone: Vec<_> = gone.map(|(key, path)| (key, path.to_path_buf())).collect();
     if gone.is_empty() { Ok(()) } else { Err(PlanError::Missing(gone)) }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::slice::from_ref;
 
 use self::order::{Order, align_groups};
-use super::{HalvesError, check_files, numbers, words};
+use super::{HalvesError, check_clashes, numbers, words};
 use crate::config::TestRequest;
 use crate::evaluation::alignment::WordSpace;
 use crate::evaluation::{LayerRsms, Space, Words};
@@ -79,7 +79,7 @@ impl TestRequest {
         }
         // Layers of several files may have one name.
         let [of_words, of_images] = [&models, &images].map(|all| all.iter().map(|matrices| matrices.name.as_str()));
-        check_files(of_words, of_images)?;
+        check_clashes(of_words, of_images)?;
         let groups = images[0].groups.clone().unwrap_or_else(|| numbers(1, images[0].rsms.len()));
         let read = models.iter().chain(&images).map(|matrices| matrices.read.clone()).collect();
         let layer = |Matrices { name, rsms, scales, .. }| LayerRsms {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::doubts::{is_single, warnings};
 use super::reading::Inputs;
-use super::{HalvesError, check_files, list, words};
+use super::{HalvesError, check_clashes, list, words};
 use crate::checksum::{self, of_files, sha256};
 use crate::config::{OptionError, TestRequest, check_measures, draws};
 use crate::device::{self, Selected};
@@ -184,7 +184,7 @@ fn check_names(request: &TestRequest) -> Result<(), HalvesError> {
         return Err(OptionError { option, found, expected }.into());
     }
     let [words, images] = sides.map(|(_, sources)| sources.iter().map(|source| source.name.as_str()));
-    check_files(words, images)
+    check_clashes(words, images)
 }
 
 /// Whether what was read can be tested as it is asked for.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::common::{Common, Seen};
-use super::{Fitted, Inputs, Plan, PlanError, check_files, check_values};
+use super::{Fitted, Inputs, Plan, PlanError, check_inputs, check_values};
 use crate::classes::Classes;
 use crate::config::{Config, Member, Sweep};
 use crate::device::{self, Selected};
@@ -62,7 +62,7 @@ impl Plans {
         let started = Instant::now();
         let config = &sweep.members[0].config;
         check_values(config)?;
-        check_files(config, |key| !is_networks(key))?;
+        check_inputs(config, |key| !is_networks(key))?;
         let manifest = Manifest::read(&config.stimuli.manifest).map_err(PlanError::from)?;
         let device = device::select(config.run.device).map_err(PlanError::from)?;
         let mut shared_seconds = started.elapsed().as_secs_f64();
@@ -137,7 +137,7 @@ fn outline(
     device: &Selected,
     mut manifest: Manifest,
 ) -> Result<(Outline, Classes, Manifest), PlanError> {
-    check_files(config, is_networks)?;
+    check_inputs(config, is_networks)?;
     let Fitted { model, placement, .. } = Fitted::new(config, device.clone(), &manifest)?;
     model.classify(config, &mut manifest)?;
     let outline = Outline {

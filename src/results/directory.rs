@@ -217,7 +217,7 @@ pub enum Clash {
 
 /// The first name with a file that is another one's, or semgpu's own, on some file system: those of Windows and macOS do not
 /// tell capitals.
-pub fn same_file<'a>(
+pub fn first_clash<'a>(
     words: impl IntoIterator<Item = &'a str>,
     layers: impl IntoIterator<Item = &'a str>,
 ) -> Option<(Named, &'a str, Clash)> {
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn names_that_make_one_file_are_told() {
-        assert_eq!(same_file(["A", "x"], ["A", "x", "conv1", "conv 1"]), None);
+        assert_eq!(first_clash(["A", "x"], ["A", "x", "conv1", "conv 1"]), None);
         let matrix = |other: &str| Clash::Matrix(other.to_string());
         for (layer, clash) in [
             ("words.A", Clash::Words),
@@ -309,17 +309,17 @@ mod tests {
             ("scales.x", matrix("x")),
             ("conv/1", matrix("conv:1")),
         ] {
-            let found = same_file(["A"], ["x", "conv:1", layer]);
+            let found = first_clash(["A"], ["x", "conv:1", layer]);
             assert_eq!(found, Some((Named::Layer, layer, clash)), "{layer}");
         }
-        assert_eq!(same_file([], ["scales.x", "x"]), Some((Named::Layer, "x", matrix("scales.x"))));
+        assert_eq!(first_clash([], ["scales.x", "x"]), Some((Named::Layer, "x", matrix("scales.x"))));
         let figure = Clash::Figure("A B".to_string());
         let all = [("A B", Clash::Twice), ("a b", matrix("A B")), ("A_B", figure), ("scales.A B", matrix("A B"))];
         for (words, clash) in all {
-            assert_eq!(same_file(["A B", words], ["x"]), Some((Named::Words, words, clash)), "{words}");
+            assert_eq!(first_clash(["A B", words], ["x"]), Some((Named::Words, words, clash)), "{words}");
         }
         // One letter, composed and not: macOS does not tell them.
-        let composed = same_file([], ["\u{e9}", "e\u{301}"]);
+        let composed = first_clash([], ["\u{e9}", "e\u{301}"]);
         assert_eq!(composed, Some((Named::Layer, "e\u{301}", matrix("\u{e9}"))));
     }
 
@@ -338,8 +338,11 @@ mod tests {
         for file in files.iter().map(|file| file.file_name().unwrap()) {
             assert!(file.len() <= 220, "{file:?}");
         }
-        assert_eq!(same_file([long.as_str(), &other], [long.as_str(), &other]), None);
-        assert_eq!(same_file([], [other.as_str(), &long, &other]), Some((Named::Layer, other.as_str(), Clash::Twice)));
+        assert_eq!(first_clash([long.as_str(), &other], [long.as_str(), &other]), None);
+        assert_eq!(
+            first_clash([], [other.as_str(), &long, &other]),
+            Some((Named::Layer, other.as_str(), Clash::Twice))
+        );
         // Windows opens a device whatever ending is behind its name.
         for (name, part) in [("aux", "_aux"), ("NUL.1", "_NUL.1"), ("com1", "_com1"), ("aux1", "aux1"), ("com", "com")]
         {
@@ -348,7 +351,7 @@ mod tests {
             assert_eq!(figure_name(name), part);
         }
         let clash = Clash::Matrix("aux".to_string());
-        assert_eq!(same_file([], ["aux", "_aux"]), Some((Named::Layer, "_aux", clash)));
+        assert_eq!(first_clash([], ["aux", "_aux"]), Some((Named::Layer, "_aux", clash)));
         assert_eq!(["net.", "..", "a.b"].map(figure_name), ["net._", ".._", "a.b"]);
         let short = "x".repeat(200);
         assert_eq!(directory.layer_rsm(&short), directory.matrices().join(format!("{short}.npy")));
