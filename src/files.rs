@@ -25,6 +25,11 @@ pub fn ending(path: &Path) -> String {
     path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase()
 }
 
+/// The folder that a file is in; of a name alone `.`.
+pub fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}
+
 /// Whether a file is none that its user keeps: `._layer1.npy` is what macOS leaves beside `layer1.npy` on other disks.
 pub fn is_hidden(path: &Path) -> bool {
     name(path).starts_with('.')

@@ -128,10 +128,7 @@ pub(crate) fn put(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
 
 /// A temporary file in the directory of `path`, which is made.
 pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let directory = files::folder(path);
     std::fs::create_dir_all(directory)?;
     temporary(directory)
 }

@@ -53,7 +53,7 @@ pub(super) fn read_categories(path: &Path) -> Result<HashMap<String, String>, Co
 
 /// The images' folder as seen from the manifest's, both made absolute; absolute where no relative path leads there.
 fn folder_from(manifest: &Path, images: &Path) -> Result<PathBuf, FileError> {
-    let parent = manifest.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let parent = files::folder(manifest);
     fs::create_dir_all(parent).map_err(FileError::at(parent))?;
     let from = parent.canonicalize().map_err(FileError::at(parent))?;
     let to = images.canonicalize().map_err(FileError::at(images))?;

@@ -90,7 +90,7 @@ pub fn check_files(outs: &[PathBuf], inputs: &[&Path]) -> Result<(), ClaimError>
         if let Some(input) = read.iter().position(|input| *input == whole(out)) {
             return Err(ClaimError::Input { input: inputs[input].into(), out: out.clone() });
         }
-        let parent = out.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let parent = files::folder(out);
         writable(parent)?;
         remove_dead(parent);
     }
