@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::matching::Match;
 use super::photos::{Ignored, Photos};
@@ -57,14 +57,9 @@ fn folder_from(manifest: &Path, images: &Path) -> Result<PathBuf, FileError> {
     fs::create_dir_all(parent).map_err(FileError::at(parent))?;
     let from = parent.canonicalize().map_err(FileError::at(parent))?;
     let to = images.canonicalize().map_err(FileError::at(images))?;
-    let (from, to_parts): (Vec<Component>, Vec<Component>) = (from.components().collect(), to.components().collect());
-    let shared = from.iter().zip(&to_parts).take_while(|(a, b)| a == b).count();
-    // On another drive. Made canonical it would begin as no other program knows it, with `\\?\`.
-    if shared == 0 {
-        return std::path::absolute(images).map_err(FileError::at(images));
-    }
-    let up = from[shared..].iter().map(|_| Component::ParentDir);
-    Ok(up.chain(to_parts[shared..].iter().copied()).collect())
+    // There is none to another drive. Made canonical the folder would begin as no other program knows it, with `\\?\`.
+    let way = files::way(&from, &to);
+    way.map_or_else(|| std::path::absolute(images).map_err(FileError::at(images)), Ok)
 }
 
 /// Writes `path,concept,group,class_index[,category]`, concept by concept.

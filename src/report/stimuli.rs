@@ -1,11 +1,12 @@
 //! The stimuli's images, where they can still be found.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::checksum::sha256;
 use crate::config::Config;
+use crate::files;
 use crate::images::{self, Framing, Resize};
 use crate::record::RunRecord;
 use crate::results::{Results, StimulusRow};
@@ -94,35 +95,10 @@ fn folders(config: &Config, directory: &Path) -> Vec<PathBuf> {
 /// other began at the run's working directory, which may be any above the absolute one.
 fn ways(out: &Path, folder: &Path) -> Vec<PathBuf> {
     match (out.is_absolute(), folder.is_absolute()) {
-        (true, false) => out.ancestors().filter_map(|above| between(out, &above.join(folder))).collect(),
-        (false, true) => folder.ancestors().filter_map(|above| between(&above.join(out), folder)).collect(),
-        _ => between(out, folder).into_iter().collect(),
+        (true, false) => out.ancestors().filter_map(|above| files::way(out, &above.join(folder))).collect(),
+        (false, true) => folder.ancestors().filter_map(|above| files::way(&above.join(out), folder)).collect(),
+        _ => files::way(out, folder).into_iter().collect(),
     }
-}
-
-/// The way from one directory to another, by their names alone; none from a relative to an absolute one.
-pub fn between(from: &Path, to: &Path) -> Option<PathBuf> {
-    let (from, to) = (plain(from)?, plain(to)?);
-    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    let rooted = |parts: &[Component]| parts.iter().any(|part| !matches!(part, Component::Normal(_)));
-    if rooted(&from[common..]) || rooted(&to[common..]) {
-        return None;
-    }
-    let up = std::iter::repeat_n(Component::ParentDir, from.len() - common);
-    Some(up.chain(to[common..].iter().copied()).collect())
-}
-
-/// Without `.` and `..`; none if it climbs above its start.
-fn plain(path: &Path) -> Option<Vec<Component<'_>>> {
-    let mut parts = Vec::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(parts.pop()?),
-            other => parts.push(other),
-        }
-    }
-    Some(parts)
 }
 
 #[cfg(test)]
@@ -172,16 +148,6 @@ mod tests {
         let source = find(&results).unwrap();
         assert!(source.rgb(&results.stimuli[0], 8).is_none());
         assert!(source.doubt().unwrap().starts_with("stimuli.csv: no column"));
-    }
-
-    #[test]
-    fn the_way_between_directories_is_found_by_their_names() {
-        let way = |from: &str, to: &str| between(Path::new(from), Path::new(to));
-        assert_eq!(way("configs/../results/q", "configs/../data/q"), Some("../../data/q".into()));
-        assert_eq!(way("/a/results", "/a/data"), Some("../data".into()));
-        assert_eq!(way("out", ""), Some("..".into()));
-        assert_eq!(way("/a/results", "data"), None);
-        assert_eq!(way("../out", "data"), None);
     }
 
     #[test]

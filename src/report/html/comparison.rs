@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use super::methods::Paragraph;
 use super::tables::{accuracy_text, downloads_of, drawn_p, file, p_value, table};
 use super::{drawings, fill, head, note, provenance, save};
+use crate::files;
 use crate::record::ComparisonRecord;
 use crate::report::canvas::escape;
 use crate::report::compare::{Comparison, Shown, Tested, called, families, held, most};
 use crate::report::curves::SIGNIFICANT;
 use crate::report::ramp::signed;
-use crate::report::{Best, Drawing, Overlay, ReportError, stimuli};
+use crate::report::{Best, Drawing, Overlay, ReportError};
 use crate::results::{AccuracyRow, ComparisonRow, ResultsDir, WithinRow};
 use crate::wording::counted;
 
@@ -94,7 +95,7 @@ fn curves(of: &Comparison, shown: &Shown, directory: &Path) -> String {
 /// From one directory to the page of another, as a browser takes it; none where either is not there, or on another drive.
 fn address(from: &Path, to: &Path) -> Option<String> {
     let whole = |path: &Path| path.canonicalize().ok();
-    let page = ResultsDir::new(stimuli::between(&whole(from)?, &whole(to)?)?).page();
+    let page = ResultsDir::new(files::way(&whole(from)?, &whole(to)?)?).page();
     let part = |part: &std::ffi::OsStr| -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         let text = part.to_string_lossy();
