@@ -267,11 +267,7 @@ fn vocabularies(
         let bytes = std::fs::metadata(file).map_err(FileError::at(file))?.len();
         let task = progress.task(bytes);
         task.now(format!("reading {model}"));
-        let mut before = 0;
-        let read = vectors::read_spelled(file, &names, &request.spelling, &mut |read, _| {
-            task.advance(read - before);
-            before = read;
-        })?;
+        let read = vectors::read_spelled(file, &names, &request.spelling, &mut |bytes| task.advance(bytes))?;
         warnings.extend(read.warnings);
         if let Some(first) = read.not_finite.values().next() {
             let count = counted(read.not_finite.len(), "name");

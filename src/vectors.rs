@@ -78,14 +78,14 @@ enum ReadVectors {
 /// # Cost
 /// One pass; memory for one line and the wanted vectors.
 pub fn read(path: &Path, wanted: &[String]) -> Result<WordVectors, VectorsError> {
-    read_with_progress(path, wanted, &mut |_, _| {})
+    read_with_progress(path, wanted, &mut |_| {})
 }
 
-/// [`read`] that tells `progress` the bytes read so far and the bytes in all, about once per MiB.
+/// [`read`] that tells `progress` the bytes read since it was last told, about once per MiB.
 pub fn read_with_progress(
     path: &Path,
     wanted: &[String],
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64),
 ) -> Result<WordVectors, VectorsError> {
     let Opened { format, packed, mut stream } = open(path, progress)?;
     let mut kept = Wanted::new(path, wanted);
@@ -102,7 +102,7 @@ pub fn read_with_progress(
 /// # Errors
 /// Those of [`read`] that the first bytes tell.
 pub fn sniff(path: &Path) -> Result<&'static str, VectorsError> {
-    Ok(open(path, &mut |_, _| {})?.format.name)
+    Ok(open(path, &mut |_| {})?.format.name)
 }
 
 /// The files that vectors are read from: `path`, and where a format keeps its words beside it, their list.
@@ -121,11 +121,11 @@ struct Opened<'a> {
     stream: Box<dyn BufRead + 'a>,
 }
 
-fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened<'a>, VectorsError> {
+fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64)) -> Result<Opened<'a>, VectorsError> {
     let at = || FileError::at(path);
     let file = files::open(path).map_err(at())?;
     let total = file.metadata().map_err(at())?.len();
-    let mut stream = BufReader::with_capacity(BUFFER_BYTES, Metered { file, read: 0, total, progress });
+    let mut stream = BufReader::with_capacity(BUFFER_BYTES, Metered { file, progress });
     let packed = stream.fill_buf().map_err(at())?.starts_with(&[0x1f, 0x8b]);
     let mut stream: Box<dyn BufRead + 'a> = if packed {
         // The last member's length, but for multiples of 4 GiB, stands at the end.
@@ -185,19 +185,16 @@ impl<R: Read> Read for Whole<R> {
     }
 }
 
-/// A file that reports how far it has been read.
+/// A file that reports what is read of it.
 struct Metered<'a> {
     file: File,
-    read: u64,
-    total: u64,
-    progress: &'a mut dyn FnMut(u64, u64),
+    progress: &'a mut dyn FnMut(u64),
 }
 
 impl Read for Metered<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let bytes = self.file.read(buffer)?;
-        self.read += bytes as u64;
-        (self.progress)(self.read, self.total);
+        (self.progress)(bytes as u64);
         Ok(bytes)
     }
 }

@@ -248,9 +248,8 @@ fn word_vectors(file: &Path, manifest: Option<&Path>, json: bool, progress: &Pro
     let concepts = manifest.map_or_else(Vec::new, |manifest| manifest.concepts);
     let total = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
     let task = progress.task(total);
-    let mut before = 0;
-    let mut counter = |read: u64, _| task.advance(read - std::mem::replace(&mut before, read));
-    let mut read = vectors::read_spelled(file, &concepts, &Spelling::default(), &mut counter).map_err(Error::input)?;
+    let mut advance = |bytes| task.advance(bytes);
+    let mut read = vectors::read_spelled(file, &concepts, &Spelling::default(), &mut advance).map_err(Error::input)?;
     if let Some((_, wrong)) = read.not_finite.pop_first() {
         return Err(Error::input(wrong));
     }

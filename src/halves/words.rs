@@ -102,7 +102,7 @@ pub(super) struct Vectors {
 pub(super) fn read(path: &Path, concepts: Option<&[String]>, progress: &Progress) -> Result<Vectors, HalvesError> {
     let concepts = concepts.ok_or_else(|| HalvesError::NoWordsNamed(path.into()))?;
     progress.detail(format!("reading {}", path.display()));
-    let read = vectors::read_spelled(path, concepts, &Spelling::default(), &mut |_, _| {})?;
+    let read = vectors::read_spelled(path, concepts, &Spelling::default(), &mut |_| {})?;
     if let Some(wrong) = read.not_finite.into_values().next() {
         return Err(VectorsError::from(wrong).into());
     }

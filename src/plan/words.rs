@@ -90,7 +90,7 @@ pub fn read(
     let mut models = Vec::new();
     for words in &config.words {
         progress.detail(format!("reading {}", words.file.display()));
-        let read = vectors::read_spelled(&words.file, &wanted, &config.spelling, &mut |_, _| {})?;
+        let read = vectors::read_spelled(&words.file, &wanted, &config.spelling, &mut |_| {})?;
         // The words of other classes may be missing.
         if let Some((_, wrong)) = read.not_finite.range(..concepts).next() {
             return Err(VectorsError::from(wrong.clone()).into());

@@ -170,7 +170,7 @@ pub fn read_spelled(
     path: &Path,
     names: &[String],
     spelling: &Spelling,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64),
 ) -> Result<Spelled, VectorsError> {
     let tokens: Vec<Vec<String>> = names.iter().map(|name| spelling.tokens(name)).collect();
     let mut read = read_with_progress(path, &tokens.concat(), progress)?;
@@ -249,7 +249,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "chihuahua 1 2\nsea_lion 3 4\nsea-lion 5 6\nlion 7 8\n").unwrap();
         let names = ["Chihuahua", "sea lion", "tiger cat", "lion", "sea-lion"].map(str::to_string);
-        let read = read_spelled(file.path(), &names, &Spelling::default(), &mut |_, _| {}).unwrap();
+        let read = read_spelled(file.path(), &names, &Spelling::default(), &mut |_| {}).unwrap();
         let found = |token: &str, vector: [f32; 2]| Some((token.to_string(), vector.to_vec()));
         assert_eq!(
             read.found,
@@ -269,7 +269,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "cr\u{e8}me 1 2\nre\u{301}gime 3 4\n").unwrap();
         let names = ["cre\u{300}me", "r\u{e9}gime"].map(str::to_string);
-        let read = read_spelled(file.path(), &names, &Spelling::default(), &mut |_, _| {}).unwrap();
+        let read = read_spelled(file.path(), &names, &Spelling::default(), &mut |_| {}).unwrap();
         assert_eq!(read.found.iter().flatten().map(|(_, vector)| vector[0]).collect::<Vec<_>>(), [1., 3.]);
     }
 
@@ -278,7 +278,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "Chihuahua nan 2\nchihuahua 3 4\nlion 5 6\nLion nan 0\nTick 7 inf\n").unwrap();
         let names = ["lion", "Chihuahua", "Tick"].map(str::to_string);
-        let read = read_spelled(file.path(), &names, &Spelling::default(), &mut |_, _| {}).unwrap();
+        let read = read_spelled(file.path(), &names, &Spelling::default(), &mut |_| {}).unwrap();
         // The spelling that counts decides, not one that would be tried after it.
         assert_eq!(read.found, [Some(("lion".to_string(), vec![5., 6.])), None, None]);
         assert_eq!(read.not_finite.keys().collect::<Vec<_>>(), [&1, &2]);

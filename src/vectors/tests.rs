@@ -335,9 +335,9 @@ fn words_of_safetensors_stand_in_one_order() {
 #[test]
 fn progress_ends_at_the_length_of_the_file() {
     let bytes = glove();
-    let mut seen = (0, 0);
-    read_with_progress(written(&bytes).path(), &[], &mut |read, total| seen = (read, total)).unwrap();
-    assert_eq!(seen, (bytes.len() as u64, bytes.len() as u64));
+    let mut seen = 0;
+    read_with_progress(written(&bytes).path(), &[], &mut |more| seen += more).unwrap();
+    assert_eq!(seen, bytes.len() as u64);
 }
 
 #[test]
