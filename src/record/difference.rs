@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Checksums, Command, RunRecord, Test, file_name};
+use super::{Checksums, Command, RunRecord, Test, folders};
 use crate::config::{Config, RunConfig, TestRequest};
 use crate::error::FileError;
 use crate::matrices::{Read, Side};
@@ -70,7 +70,7 @@ fn shares_words(there: (&Config, &Checksums), here: (&Config, &Checksums)) -> bo
 /// What a run was asked, files by their names and checksums.
 fn of_run(config: &Config, checksums: &Checksums) -> Value {
     let mut config = config.clone();
-    config.paths_mut().for_each(|path| *path = file_name(&path.to_string_lossy()).into());
+    folders::remove(config.paths_mut());
     let mut asked = json!(config);
     asked["SHA-256"] = json!(checksums);
     asked
@@ -79,7 +79,7 @@ fn of_run(config: &Config, checksums: &Checksums) -> Value {
 /// What a test was asked, files by their names: their checksums are the experiment's.
 pub fn of_test(request: &TestRequest) -> Value {
     let mut request = request.clone();
-    request.paths_mut().for_each(|path| *path = file_name(&path.to_string_lossy()).into());
+    folders::remove(request.paths_mut());
     json!(request)
 }
 
@@ -87,7 +87,7 @@ pub fn of_test(request: &TestRequest) -> Value {
 pub(crate) fn to_cut(config: &Config) -> Value {
     let mut config = config.clone();
     (config.run, config.network.label) = (RunConfig::default(), None);
-    config.paths_mut().for_each(|path| *path = file_name(&path.to_string_lossy()).into());
+    folders::remove(config.paths_mut());
     // As a file gives it back, to the last digit.
     serde_json::from_str(&json!(config).to_string()).expect("written as JSON")
 }
