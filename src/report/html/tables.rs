@@ -5,9 +5,9 @@ mod measures;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::names::distinct;
 use crate::report::canvas::escape;
 use crate::report::curves::{Curves, LayerRow, SIGNIFICANT};
-use crate::report::distinct;
 use crate::report::inference::{self, Null};
 use crate::report::material::Said;
 use crate::report::ramp::signed;
