@@ -37,6 +37,10 @@ impl Bias {
         let mut rows = vec![0.0; period * heads * queries * pitch];
         for (to, from) in rows.chunks_exact_mut(pitch).zip(values.chunks_exact(keys)) {
             to[..keys].copy_from_slice(from);
+            // GPUs need not know infinities: beside any other number the lowest hides a key as well.
+            if from.iter().any(|&value| value != f32::NEG_INFINITY) {
+                to.iter_mut().filter(|value| **value == f32::NEG_INFINITY).for_each(|value| *value = f32::MIN);
+            }
         }
         Self {
             scales: Tensor::from_data(TensorData::new(scales, [heads]), device),

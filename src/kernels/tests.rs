@@ -5,6 +5,7 @@ use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::activation::softmax;
+use super::attention::Bias;
 use super::convolution::Part;
 use super::join::Arithmetic;
 use super::pooling::{Border, average_pool, average_windows, global_mean, max_pool, row_means};
@@ -145,6 +146,13 @@ fn softmax_of_rows_is_that_of_its_definition() {
     }
     let nothing = Tensor::<2>::from_data([[f32::NEG_INFINITY, f32::NEG_INFINITY], [f32::NAN, 1.0]], &Device::flex());
     assert!(values(softmax(nothing)).iter().all(|x| x.is_nan()));
+}
+
+#[test]
+fn what_hides_a_key_is_finite_beside_other_keys() {
+    let hidden = f32::NEG_INFINITY;
+    let bias = Bias::new(vec![1.0], &[0.5, hidden, hidden, hidden], [1, 1, 2, 2], &Device::flex());
+    assert_eq!(values(bias.values), [0.5, f32::MIN, 0.0, 0.0, hidden, hidden, 0.0, 0.0]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use burn::tensor::TensorData;
 
-use super::lowering::{Affine, Then, weights};
+use super::lowering::{Affine, Then, numbers};
 use super::value::Constant;
 use crate::weights::{WeightsError, scale_and_shift};
 
@@ -28,17 +28,17 @@ pub fn folded(
         scales.iter_mut().zip(by).for_each(|(scale, by)| *scale *= by);
     };
     let plus = |all: &[f64], biases: &mut [f64]| biases.iter_mut().zip(all).for_each(|(bias, by)| *bias += by);
-    let each = |constant: &Constant| -> Result<Vec<f64>, WeightsError> {
-        Ok(read(constant)?.iter().cycle().take(outputs).copied().map(f64::from).collect())
-    };
+    let each = |values: Vec<f32>| -> Vec<f64> { values.into_iter().map(f64::from).cycle().take(outputs).collect() };
+    // A mask hides outputs from the softmax behind them.
+    let added = |constant: &Constant| numbers(constant, |value| value.is_finite() || value == f32::NEG_INFINITY);
     biases.iter_mut().for_each(|bias| *bias *= then.bias_factor);
     if then.factor != 1.0 {
         scales = Some(vec![then.factor; outputs]);
     }
     for affine in &then.affine {
         match affine {
-            Affine::Plus(constant) => plus(&each(constant)?, &mut biases),
-            Affine::Times(constant) => times(&each(constant)?, &mut biases, &mut scales),
+            Affine::Plus(constant) => plus(&each(added(constant)?), &mut biases),
+            Affine::Times(constant) => times(&each(read(constant)?), &mut biases, &mut scales),
             Affine::Norm(tensors, epsilon) => {
                 let (by, shifts) = normalization(tensors, *epsilon)?;
                 times(&by, &mut biases, &mut scales);
@@ -75,7 +75,7 @@ pub fn normalization(tensors: &[Rc<Constant>; 4], epsilon: f32) -> Result<(Vec<f
 /// Weights row by row.
 ///
 /// # Errors
-/// As [`weights`].
+/// As [`numbers`].
 pub fn read(constant: &Constant) -> Result<Vec<f32>, WeightsError> {
-    Ok(weights(constant)?.try_into_vec::<f32>().expect("weights are f32"))
+    numbers(constant, f32::is_finite)
 }

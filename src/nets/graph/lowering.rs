@@ -346,10 +346,18 @@ impl Loader {
 /// # Errors
 /// The file cannot be read, or a number in it is not finite.
 pub fn weights(constant: &Constant) -> Result<TensorData, WeightsError> {
+    Ok(TensorData::new(numbers(constant, f32::is_finite)?, constant.shape.clone()))
+}
+
+/// The values of a constant, all of which `fit`.
+///
+/// # Errors
+/// The file cannot be read, or a number does not fit: it is not finite.
+pub fn numbers(constant: &Constant, fit: impl Fn(f32) -> bool) -> Result<Vec<f32>, WeightsError> {
     let values = constant.values()?;
-    if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+    if let Some(index) = values.iter().position(|&value| !fit(value)) {
         let (path, tensor) = constant.home();
         return Err(WeightsError::NotFinite { path, tensor, index, value: values[index] });
     }
-    Ok(TensorData::new(values, constant.shape.clone()))
+    Ok(values)
 }

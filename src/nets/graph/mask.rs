@@ -7,7 +7,11 @@ use super::value::Array;
 /// A setting of `Attention` that no file has: its only input is the mask, and what comes out is to be added.
 pub const ADDED: &str = "added";
 
-/// What a mask adds to scores: itself, or of truth values nothing where they are true, and the lowest number elsewhere.
+/// A setting of `Softmax` that no file has: of a query that sees no key, whose scores are all minus infinity, the weights are
+/// zeros, as `Attention` has them.
+pub const SEES_NONE: &str = "sees none";
+
+/// What a mask adds to scores: itself, or of truth values nothing where they are true, and minus infinity elsewhere.
 pub fn added(node: &Node) -> Result<Lowered, Refusal> {
     node.proto.int(ADDED).ok_or("its first output is left out")?;
     if is_truth(node) {
@@ -21,8 +25,9 @@ pub fn added(node: &Node) -> Result<Lowered, Refusal> {
         }
         return Lowered::run(node.shape(0)?.to_vec(), &[0], |mut inputs| {
             let mask = inputs.remove(0);
-            let shape = mask.shape.clone();
-            Array::new((mask.flat() - 1.0) * f32::MAX, &shape)
+            let (shape, mask) = (mask.shape.clone(), mask.flat());
+            let hidden = mask.clone().equal_elem(0.0);
+            Array::new((mask - 1.0).mask_fill(hidden, f32::NEG_INFINITY), &shape)
         });
     }
     if node.input(0)?.is_whole() {

@@ -9,6 +9,7 @@ use super::affine;
 use super::batch::Along;
 use super::gathers::around;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
+use super::mask::SEES_NONE;
 use super::moves::{picked, strides};
 use super::places::permuted;
 use super::value::{Array, Constant, Known, Whole};
@@ -221,7 +222,14 @@ pub fn lp_normalization(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn softmax(node: &Node) -> Result<Lowered, Refusal> {
-    along_rows(node, softmax_of_rows, |x| activation::softmax(x, 1))
+    let of_rows = if node.proto.int(SEES_NONE).is_some() { or_zeros } else { softmax_of_rows };
+    along_rows(node, of_rows, |x| activation::softmax(x, 1))
+}
+
+/// Softmax of rows, zeros of those of nothing but minus infinity.
+fn or_zeros(x: Tensor<2>) -> Tensor<2> {
+    let nothing = x.clone().max_dim(1).equal_elem(f32::NEG_INFINITY).expand::<2, _>(x.dims());
+    softmax_of_rows(x).mask_fill(nothing, 0.0)
 }
 
 pub fn log_softmax(node: &Node) -> Result<Lowered, Refusal> {

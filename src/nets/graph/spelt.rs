@@ -5,7 +5,7 @@
 //! References: <https://onnx.ai/onnx/operators/onnx__Attention.html>,
 //! <https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md>
 
-use super::mask::ADDED;
+use super::mask::{ADDED, SEES_NONE};
 use super::modules::shared;
 use crate::weights::onnx::model::Model;
 use crate::weights::onnx::proto::{AttributeProto, NodeProto};
@@ -206,13 +206,15 @@ impl Pieces<'_> {
             let keys = self.piece("Transpose", &[&keys], vec![ints("perm", &[0, 1, 3, 2])]);
             let x = self.attended(&Parts { queries, keys, values }, mask.as_deref());
             self.last(0, "Identity", &[&x], vec![]);
-            return Ok(());
+        } else {
+            let heads = self.heads("q_num_heads")?;
+            if self.heads("kv_num_heads")? != heads {
+                return Err("other numbers of heads for queries and keys, which this build has not".to_string());
+            }
+            self.attended_tokens(&parts, heads, mask.as_deref());
         }
-        let heads = self.heads("q_num_heads")?;
-        if self.heads("kv_num_heads")? != heads {
-            return Err("other numbers of heads for queries and keys, which this build has not".to_string());
-        }
-        self.attended_tokens(&parts, heads, mask.as_deref());
+        let softmax = self.nodes.iter_mut().filter(|piece| mask.is_some() && piece.op_type == "Softmax");
+        softmax.for_each(|piece| piece.attribute.push(int(SEES_NONE, 1)));
         Ok(())
     }
 

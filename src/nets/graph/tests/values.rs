@@ -292,6 +292,44 @@ fn a_mask_of_truth_values_lets_keys_through_where_it_is_true() {
 }
 
 #[test]
+fn a_query_that_sees_no_key_comes_to_zeros() {
+    let heads: &[(&str, &[i64])] = &[("q_num_heads", &[3]), ("kv_num_heads", &[3])];
+    let mut d = Drawing::default();
+    let (x, zero) = (d.tokens("x"), d.number(0.0));
+    let mean = d.set("ReduceMean", &[&x], &[("axes", &[2])]);
+    let truth = d.reshaped(&mean, &[0, 1, 16, 1]);
+    let truth = d.node("Greater", &[&truth, &zero]);
+    let [masked, plain] = [&truth[..], ""].map(|mask| d.set("Attention", &[&x, &x, &x, mask], heads));
+    let y = d.set("Concat", &[&masked, &plain], &[("axis", &[1])]);
+    let [mean, masked, plain, _] = values(d, [&mean, &masked, &plain, &y]);
+    assert!(mean.iter().any(|&mean| mean > 0.0) && mean.iter().any(|&mean| mean < 0.0));
+    let row = |(plain, &mean): (&[f32], &f32)| if mean > 0.0 { plain.to_vec() } else { vec![0.0; 12] };
+    compare(&masked, &plain.chunks(12).zip(&mean).flat_map(row).collect::<Vec<f32>>());
+}
+
+#[test]
+fn outputs_of_a_dense_layer_may_be_hidden_from_a_softmax() {
+    let mut d = Drawing::default();
+    let (x, hidden) = (d.tokens("x"), f32::NEG_INFINITY);
+    let x = d.reshaped(&x, &[0, -1]);
+    let (weights, mask) =
+        (d.weights(&[12 * (SIZE / 4) * (SIZE / 4), 5]), d.constant(vec![0.0, hidden, 0.5, 0.0, hidden], &[5]));
+    let plain = d.node("MatMul", &[&x, &weights]);
+    let y = d.node("MatMul", &[&x, &weights]);
+    let y = d.node("Add", &[&y, &mask]);
+    let y = d.node("Softmax", &[&y]);
+    // So that both come out.
+    let all = d.set("Concat", &[&plain, &y], &[("axis", &[1])]);
+    let [plain, y, _] = values(d, [&plain, &y, &all]);
+    let expected = plain.chunks(5).flat_map(|row| {
+        let powers = [row[0].exp(), 0.0, (row[2] + 0.5).exp(), row[3].exp(), 0.0];
+        powers.map(|power| power / powers.iter().sum::<f32>())
+    });
+    compare(&y, &expected.collect::<Vec<f32>>());
+    assert!(y.chunks(5).all(|row| row[1] == 0.0 && row[4] == 0.0));
+}
+
+#[test]
 fn a_mask_of_truth_values_may_be_too_large_to_be_read_at_once() {
     let mut d = Drawing::default();
     let (x, times, mask) = (d.tokens("x"), d.whole(&[1, 17, 1]), d.ones(9, &[272, 272]));
