@@ -47,7 +47,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("DepthToSpace", moves::depth_to_space, moved),
     operator("DequantizeLinear", quantised::dequantize, each),
     operator("Div", elementwise::div, each),
-    operator("Dropout", shapes::identity, moved),
+    operator("Dropout", shapes::dropout, moved),
     operator("Einsum", products::einsum, products::of_letters),
     operator("Elu", functions::elu, each),
     operator("Equal", elementwise::equal, each),

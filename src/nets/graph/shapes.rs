@@ -35,6 +35,19 @@ pub fn identity(node: &Node) -> Result<Lowered, Refusal> {
     }
 }
 
+/// At rest what comes in.
+pub fn dropout(node: &Node) -> Result<Lowered, Refusal> {
+    let is_set = |known: &Known| matches!(known, Known::Whole(whole) if whole.values.iter().any(|&value| value != 0));
+    let trains = node.optional(2).is_some_and(is_set) || node.opset < 7 && node.proto.int("is_test") == Some(0);
+    let ratio = node.number(1).unwrap_or(f64::from(node.float("ratio", 0.5)));
+    if trains && ratio != 0.0 {
+        return Err("in training mode, in which it drops values by chance; export the model in evaluation mode \
+                    (model.eval())"
+            .into());
+    }
+    identity(node)
+}
+
 /// A `Constant` that is no tensor; those that are stand among the model's constants.
 pub fn constant(node: &Node) -> Result<Lowered, Refusal> {
     let proto = node.proto;
@@ -144,6 +157,19 @@ pub fn cast_like(node: &Node) -> Result<Lowered, Refusal> {
     cast_to(node, if whole { 7 } else { 1 })
 }
 
+/// A whole number in the bits of a type, by ONNX's number of that.
+fn wrapped(value: i64, to: i64) -> i64 {
+    match to {
+        2 => (value as u8).into(),
+        3 => (value as i8).into(),
+        4 => (value as u16).into(),
+        5 => (value as i16).into(),
+        6 => (value as i32).into(),
+        12 => (value as u32).into(),
+        _ => value,
+    }
+}
+
 fn cast_to(node: &Node, to: i64) -> Result<Lowered, Refusal> {
     let to_float = FLOATS.contains(&to);
     match node.input(0)? {
@@ -155,7 +181,10 @@ fn cast_to(node: &Node, to: i64) -> Result<Lowered, Refusal> {
             let values = whole.values.iter().map(|&value| i64::from(value != 0)).collect();
             Lowered::known(Known::whole(Whole { shape: whole.shape.clone(), values }))
         }
-        known @ Known::Whole(_) => Lowered::known(known.clone()),
+        Known::Whole(whole) => {
+            let values = whole.values.iter().map(|&value| wrapped(value, to)).collect();
+            Lowered::known(Known::whole(Whole { shape: whole.shape.clone(), values }))
+        }
         Known::Constant(constant) if !to_float => {
             units(&constant.shape, MOST_MADE)?;
             let values = constant.values()?;

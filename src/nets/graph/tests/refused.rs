@@ -233,6 +233,32 @@ fn an_axis_that_a_sum_begins_at_is_that_of_the_last_before_onnx_7() {
     assert!(said.contains("[16] from axis 1 of [3, 16, 16, 16] on, as before ONNX 7; export with opset 7"), "{said}");
 }
 
+#[test]
+fn a_dropout_in_training_mode_is_refused() {
+    const REMEDY: &str = "in training mode, in which it drops values by chance; export the model in evaluation mode";
+    let dropped = |ratio: f32| {
+        let (folder, mut d) = (tempfile::tempdir().unwrap(), Drawing::default());
+        let (y, ratio, training) = (d.conv("x", &[4, 3, 3, 3], 2, 1, 1), d.number(ratio), d.ones(9, &[]));
+        let y = d.node("Dropout", &[&y, &ratio, &training]);
+        d.opened(&y, None, folder.path()).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert!(dropped(0.5).unwrap_err().contains(REMEDY));
+    assert_eq!(dropped(0.0), Ok(()));
+    // As it was set before ONNX 7.
+    let set = |settings: &[(&str, &[i64])]| {
+        let (folder, mut d) = (tempfile::tempdir().unwrap(), Drawing::default());
+        let y = d.conv("x", &[4, 3, 3, 3], 2, 1, 1);
+        let y = d.set("Dropout", &[&y], settings);
+        d.saved(&y, folder.path());
+        let mut model = Model::open(&folder.path().join("graph.onnx")).unwrap();
+        model.opset = 6;
+        let wiring = Wiring::new(model).unwrap();
+        compile(&wiring, &input_shape(IMAGES, false, SIZE), None).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert!(set(&[("is_test", &[0])]).unwrap_err().contains(REMEDY));
+    assert_eq!([set(&[("is_test", &[1])]), set(&[])], [Ok(()), Ok(())]);
+}
+
 /// A drawing whose last node is one of ONNX Runtime's, behind the tokens of the image.
 fn runtimes(operator: &str, inputs: &[&str], settings: &[(&str, &[i64])]) -> String {
     refusal(|d| {

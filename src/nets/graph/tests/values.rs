@@ -330,6 +330,22 @@ fn outputs_of_a_dense_layer_may_be_hidden_from_a_softmax() {
 }
 
 #[test]
+fn whole_numbers_are_cast_to_the_bits_of_a_type() {
+    let mut d = Drawing::default();
+    let (x, numbers) = (d.conv("x", &[6, 3, 4, 4], 4, 0, 1), d.whole(&[300, -129, 65_537, -1]));
+    let [signed, unsigned] = [3, 2].map(|to| d.set("Cast", &[&numbers], &[("to", &[to])]));
+    let all = d.set("Concat", &[&signed, &unsigned], &[("axis", &[0])]);
+    let all = d.set("Cast", &[&all], &[("to", &[1])]);
+    let all = d.reshaped(&all, &[1, 1, 8]);
+    let y = d.reshaped(&x, &[0, 96, 1]);
+    let y = d.node("Mul", &[&y, &all]);
+    let [x, y] = values(d, [&x, &y]);
+    let factors = [44, 127, 1, -1, 44, 127, 1, 255];
+    let expected: Vec<f32> = x.iter().flat_map(|x| factors.iter().map(move |&factor| x * factor as f32)).collect();
+    assert_eq!(y, expected);
+}
+
+#[test]
 fn a_mask_of_truth_values_may_be_too_large_to_be_read_at_once() {
     let mut d = Drawing::default();
     let (x, times, mask) = (d.tokens("x"), d.whole(&[1, 17, 1]), d.ones(9, &[272, 272]));
