@@ -16,6 +16,7 @@ mod functions;
 mod fusion;
 mod gated;
 mod gathers;
+mod largest;
 mod layouts;
 mod lowering;
 mod mask;

@@ -5,7 +5,7 @@
 use super::batch::{Follows, each, first, moved};
 use super::lowering::{Lowered, Node, Refusal};
 use super::{
-    convolutions, elementwise, functions, gathers, mask, moves, norms, products, quantised, recurrent, resize,
+    convolutions, elementwise, functions, gathers, largest, mask, moves, norms, products, quantised, recurrent, resize,
     response, shapes, transposed,
 };
 
@@ -28,6 +28,8 @@ pub const OPERATORS: &[Operator] = &[
     operator("Abs", functions::abs, each),
     operator("Add", elementwise::add, each),
     operator("And", elementwise::and, each),
+    operator("ArgMax", largest::arg_max, largest::beside_places),
+    operator("ArgMin", largest::arg_min, largest::beside_places),
     operator("Attention", mask::added, each),
     operator("AveragePool", convolutions::average_pooling, first),
     operator("BatchNormalization", convolutions::batch_normalization, each),
@@ -133,6 +135,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Tanh", functions::tanh, each),
     operator("ThresholdedRelu", functions::thresholded_relu, each),
     operator("Tile", gathers::tile, each),
+    operator("TopK", largest::top, largest::beside_ranks),
     operator("Transpose", moves::transpose, moved),
     operator("Trilu", elementwise::triangle, elementwise::beside_matrices),
     operator("Unsqueeze", moves::unsqueeze, moved),

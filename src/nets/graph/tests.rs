@@ -30,11 +30,13 @@ const FILES: &[&str] = &[
 
 /// Without modules of PyTorch's to compare with: in eight bits, channel by channel; as ONNX's zoo has its oldest; with a batch
 /// normalization as it was trained; of operators that are several in one, and normalizations in pieces; of functions and
-/// normalizations that are in none of the others; with maps made larger and smaller before ONNX 11.
+/// normalizations that are in none of the others; of places of the largest and smallest values; with maps made larger and smaller
+/// before ONNX 11.
 const MADE: &[&str] = &[
     "drawings.script",
     "functions.made",
     "fused.made",
+    "largest.made",
     "quantised.script",
     "resize10.made",
     "upsample.made",
@@ -150,7 +152,7 @@ fn all_values_of_the_images_are_known_to_have_them_first() {
 #[test]
 fn a_gpus_functions_are_onnx_runtimes() {
     let Some(device) = test_device() else { return };
-    ["functions.made", "upsample.made"].iter().for_each(|name| compare_all(name, &device));
+    ["functions.made", "largest.made", "upsample.made"].iter().for_each(|name| compare_all(name, &device));
 }
 
 #[test]

@@ -138,6 +138,9 @@ impl Wiring {
         } else if any(|name| matches!(name, "Erfc" | "Expm1" | "StatefulPartitionedCall")) {
             "; tf2onnx left operators of TensorFlow in the file, which no program computes: where it is Keras', export it on \
              PyTorch (KERAS_BACKEND=torch)"
+        } else if any(|name| !name.contains("::")) {
+            "; layers before them can be had: cut the file behind the last that you want (onnx.utils.extract_model(\"model.onnx\", \
+             \"part.onnx\", [INPUT], [VALUE]))"
         } else {
             ""
         };

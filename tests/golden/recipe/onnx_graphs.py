@@ -224,7 +224,7 @@ def fused():
 
 class Made:
     """A graph of single nodes, weights by chance."""
-    def __init__(s, seed=2018): s.random, s.made, s.nodes = np.random.default_rng(seed), [], []
+    def __init__(s, seed=2018): s.random, s.made, s.nodes, s.whole = np.random.default_rng(seed), [], [], set()
     def constant(s, values, kind=np.float32):
         s.made.append(onnx.numpy_helper.from_array(np.array(values, kind), f"w{len(s.made)}"))
         return s.made[-1].name
@@ -238,7 +238,7 @@ class Made:
     def save(s, name, x, classes, inputs, opset):
         s.node("Gemm", [s.node("Flatten", x, "flat"), s.weight(inputs, classes, scale=1 / np.sqrt(inputs)), s.weight(classes)], "classes")
         info = lambda name, shape: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-        named = [info(o, None) for n in s.nodes for o in n.output if o != "classes"]
+        named = [info(o, None) for n in s.nodes for o in n.output if o != "classes" and o not in s.whole]
         graph = onnx.helper.make_graph(s.nodes, name, [info("data", ["n", 3, SIZE, SIZE])], [info("classes", ["n", classes])], s.made, value_info=named)
         path = OUT / f"{name}.made.onnx"
         onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=min(11, 4 if opset < 11 else 11)), path)
@@ -299,6 +299,25 @@ def enlarged():
     x = g.node("Resize", [x, g.constant([1, 1, 0.4, 1.5])], "nearest", mode="nearest")
     paths.append(g.save("resize10", g.node("GlobalAveragePool", x, "means"), 10, 6, 10))
     return paths
+
+
+def largest():
+    """Places of the largest and smallest, of equal ones the first or the last."""
+    g = Made()
+    x = g.node("Relu", g.conv("data", 3, 12, "stem", 8, strides=[8, 8]), "relu")
+    parts = []
+    def places(operator, output, **settings):
+        g.whole.add(g.node(operator, x, f"{output}_whole", **settings))
+        parts.append(g.node("Flatten", g.node("Cast", f"{output}_whole", output, to=1), f"{output}_flat"))
+    places("ArgMax", "channel", axis=1, keepdims=0)
+    places("ArgMin", "first", axis=1)
+    places("ArgMin", "last", axis=-1, select_last_index=1)
+    places("ArgMax", "row", axis=2, select_last_index=1, keepdims=0)
+    for name, k, axis, largest in [("most", 5, 1, 1), ("least", 3, -1, 0)]:
+        g.nodes.append(onnx.helper.make_node("TopK", [x, g.constant([k], np.int64)], [name, f"{name}_whole"], axis=axis, largest=largest))
+        g.whole.add(f"{name}_whole")
+        parts += [g.node("Flatten", o, f"{o}_flat") for o in (name, g.node("Cast", f"{name}_whole", f"{name}_places", to=1))]
+    return g.save("largest", g.node("Concat", parts, "parts", axis=1), 10, 16 + 16 + 48 + 48 + 2 * 80 + 2 * 144, 20)
 
 
 def drawings():
@@ -362,7 +381,7 @@ def main():
             path.with_suffix(".json").write_text(json.dumps({"values": values, "modules": modules}, separators=(",", ":")) + "\n")
             print(path.name, path.stat().st_size, len(values), len(modules), flush=True)
     makers = {"quantised": lambda: [quantised(OUT / "resnet.script.onnx")], "zoo": lambda: [zoo()], "fused": lambda: [fused()],
-              "drawings": lambda: [drawings()], "functions": lambda: [functions()], "enlarged": enlarged}
+              "drawings": lambda: [drawings()], "functions": lambda: [functions()], "enlarged": enlarged, "largest": lambda: [largest()]}
     for out in (path for name, make in makers.items() if not sys.argv[2:] or name in sys.argv[2:] for path in make()):
         out.with_suffix(".json").write_text(json.dumps({"values": reference(onnx.load(out), x), "modules": {}}, separators=(",", ":")) + "\n")
     for path in OUT.glob("*.onnx"):

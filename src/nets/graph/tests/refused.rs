@@ -234,6 +234,16 @@ fn an_axis_that_a_sum_begins_at_is_that_of_the_last_before_onnx_7() {
 }
 
 #[test]
+fn places_are_not_computed_with() {
+    let said = refusal(|d| {
+        let (place, two) = (d.set("ArgMax", &["x"], &[("axis", &[3])]), d.whole(&[2]));
+        let place = d.node("Squeeze", &[&place]);
+        d.node("Div", &[&place, &two])
+    });
+    assert!(said.contains("whole numbers computed from the images, are given to Div (node \"node_v2\")"), "{said}");
+}
+
+#[test]
 fn a_dropout_in_training_mode_is_refused() {
     const REMEDY: &str = "in training mode, in which it drops values by chance; export the model in evaluation mode";
     let dropped = |ratio: f32| {
@@ -317,6 +327,8 @@ fn what_is_refused_says_what_to_take_instead() {
     }
     let said = refusal(|d| d.node("Erfc", &["x"]));
     assert!(said.ends_with("export it on PyTorch (KERAS_BACKEND=torch)"), "{said}");
+    let said = refusal(|d| d.node("NonMaxSuppression", &["x"]));
+    assert!(said.contains("layers before them can be had: cut the file behind the last that you want"), "{said}");
     let said = runtimes("QLinearAdd", &["x"], &[]);
     assert!(said.contains("or quantise that as QDQ"), "{said}");
     let said = refusal(|d| {
