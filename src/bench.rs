@@ -180,7 +180,7 @@ pub fn check_json(path: &Path) -> Result<(), Error> {
 /// Whether files may be written, which replace none but those that semgpu wrote.
 fn check_own(paths: &[PathBuf], is_own: impl Fn(&Path) -> bool) -> Result<(), Error> {
     results::check_files(paths, &[])?;
-    match paths.iter().find(|path| path.exists() && !is_own(path)) {
+    match paths.iter().find(|path| path.is_file() && !is_own(path)) {
         Some(path) => Err(ClaimError::NotOurs(path.clone()).into()),
         None => Ok(()),
     }

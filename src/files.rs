@@ -116,7 +116,8 @@ pub fn changed() -> io::Error {
 pub fn check_sum(member: &mut impl Read) -> io::Result<()> {
     const OTHER: &str = "its checksum is not that of its bytes: it is damaged; copy or download it again";
     let other = |error: io::Error| match error.kind() {
-        io::ErrorKind::InvalidData => io::Error::new(error.kind(), OTHER),
+        // Packed bytes that make no sense are InvalidInput.
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => io::Error::new(error.kind(), OTHER),
         _ => error,
     };
     io::copy(member, &mut io::sink()).map(drop).map_err(other)

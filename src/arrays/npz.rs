@@ -93,7 +93,11 @@ fn texts(
     for index in 0..archive.len() {
         let Ok(mut entry) = archive.by_index(index) else { continue };
         let name = entry.name().map(|name| name.trim_end_matches(".npy").to_string()).unwrap_or_default();
-        let Ok(array) = files::npy(&mut entry).and_then(NpyFile::new) else { continue };
+        let Ok(array) = files::npy(&mut entry).and_then(NpyFile::new) else {
+            // Names whose first bytes are damaged are not to vanish.
+            check_sum(path, &mut entry)?;
+            continue;
+        };
         let Some(length) = list_length(array.shape().iter().copied()) else { continue };
         let DType::Plain(plain) = array.dtype() else { continue };
         match plain.type_char() {

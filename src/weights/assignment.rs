@@ -32,30 +32,15 @@ pub struct Assignment {
 
 /// Why tensors of a head are left out that is not the network's.
 const OTHER_HEAD: &str = "of another head, which no layer wanted needs";
-/// What the names of heads' modules are made of. A name that is none of them may be of anything before the head.
-const HEADS: [&str; 19] = [
-    "head",
-    "fc",
-    "class",
-    "cls",
-    "linear",
-    "dense",
-    "mlp",
-    "proj",
-    "pred",
-    "prototype",
-    "logit",
-    "softmax",
-    "score",
-    "task",
-    "regress",
-    "pooler",
-    "out",
-    "last",
-    "final",
+/// What words in names of heads' modules begin or end with. A name that has none of them may be of anything before the head.
+const HEADS: [&str; 29] = [
+    "head", "fc", "class", "clf", "cls", "lin", "dense", "mlp", "proj", "pred", "proto", "logit", "softmax", "score",
+    "task", "regress", "pooler", "out", "last", "final", "top", "neck", "probe", "margin", "product", "aux", "loss",
+    "hash", "arc",
 ];
 /// What is in names of modules that change what the layers before the head give, whatever else they are called.
-const ADAPTERS: [&str; 4] = ["adapt", "lora", "prompt", "token"];
+const ADAPTERS: [&str; 11] =
+    ["adapt", "lora", "prompt", "token", "prefix", "input", "gate", "film", "scale", "ctx", "attn"];
 /// What stands between layer and variable in names of Keras, and in no others.
 const OF_KERAS: char = '/';
 
@@ -160,13 +145,12 @@ impl Assignment {
     }
 
     /// The account without a head that is there in another shape, of other layers, or not at all, if that concerns these
-    /// parameters only; none if nothing is wrong, or more is.
+    /// parameters only, and without another beside it; none if more is wrong.
     pub fn without(mut self, parameters: &[String]) -> Option<Self> {
         const SHAPE: &str = "another shape, and no layer wanted needs it";
         let wanting = self.misshapen.iter().map(|misshapen| &misshapen.parameter);
-        let mut wanting = wanting.chain(self.missing.iter().map(|(parameter, _)| parameter)).peekable();
-        if wanting.peek().is_none() || !wanting.all(|parameter| parameters.contains(parameter)) || !self.of_another_head
-        {
+        let mut wanting = wanting.chain(self.missing.iter().map(|(parameter, _)| parameter));
+        if !wanting.all(|parameter| parameters.contains(parameter)) || !self.of_another_head {
             return None;
         }
         self.missing.clear();
@@ -344,9 +328,13 @@ mod tests {
             ("head_dist.weight", true),
             ("fc_norm.weight", true),
             ("LinearHead.0.weight", true),
+            ("neck.fc0.weight", true),
+            ("probe.weight", true),
             ("prompt_embeddings", false),
             ("prompt_proj.weight", false),
             ("adapter_mlp.weight", false),
+            ("input_proj.weight", false),
+            ("class_gate.weight", false),
             ("gate.weight", false),
             ("norm_pre.weight", false),
             // Keras' order is that of the layers.
@@ -360,6 +348,10 @@ mod tests {
             assert_eq!(first.is_some(), is_head && !name.contains(OF_KERAS), "{name} first");
             assert_eq!(behind.and_then(|account| account.note(Path::new("a.pth"))).is_some(), is_head);
         }
+        // Beside the network's own.
+        let head = [("fc.weight", &[1000usize, 64][..]), ("fc.bias", &[1000]), ("projector.0.weight", &[8, 64])];
+        let beside = Assignment::of(&parameters, &[], &listing(&[&before[..], &head].concat())).without(&[]).unwrap();
+        assert_eq!((beside.assigned.len(), beside.ignored.len(), beside.is_complete()), (4, 1, true));
         // A head that lies in the network's own module.
         let inside = Names::torch("features").layer("projection", &[1000, 64], true, 1);
         let adapted = [&[("features.lora", &[4usize, 64][..])][..], &before].concat();

@@ -32,8 +32,11 @@ const MAX_PICKLE_BYTES: u64 = 4 << 20;
 const ARRAYS: &str = "of arrays of NumPy make tensors: torch.save({k: torch.as_tensor(v) for k, v in x.items()}, OUT)";
 /// What to do where a file holds something else.
 const STATE_DICT: &str = "save the one that is the network's: torch.save(x.state_dict(), OUT)";
+/// What to do where an object lies beside the tensors, such as an optimizer.
+const TENSORS: &str = "save the tensors alone: torch.save(x[KEY], OUT), or torch.save(x.state_dict(), OUT) of a module";
 /// What to do with tensors that are no plain arrays of floating-point numbers.
-const DENSE: &str = "save them dense, in float32: torch.save({k: v.to_dense().float() for k, v in x.items()}, OUT)";
+const DENSE: &str =
+    "save the state dict's tensors dense, in float32: torch.save({k: v.to_dense().float() for k, v in x.items()}, OUT)";
 /// Where tar archives say what they are.
 const TAR_MAGIC_AT: usize = 257;
 /// What files of PyTorch before 1.6 begin with: the number, the version, the machine, the tensors, their storages' keys.
@@ -115,7 +118,8 @@ impl Checkpoint {
                     // `torch._utils._rebuild_sparse_tensor`, `torch.float8_e5m2`; `torch.optim.sgd.SGD`.
                     let is_tensor =
                         kind.contains("_rebuild_") || kind.starts_with("torch.") && kind.matches('.').count() == 1;
-                    no_state_dict(format!("holds tensors in {kind}"), if is_tensor { DENSE } else { STATE_DICT })
+                    let (what, remedy) = if is_tensor { ("tensors in", DENSE) } else { ("an object of", TENSORS) };
+                    no_state_dict(format!("holds {what} {kind}"), remedy)
                 }
                 None => unreadable(path, source),
             },
