@@ -77,8 +77,8 @@ def test(
     """Tests word models against layers; a row for each layer and word model.
 
     ``words`` and ``layers`` are arrays by name: features ``[concepts, units]`` or matrices as `rsm` gives them, a layer's
-    also ``[groups, ...]``; their rows are the same concepts in the same order. A square array of floats that is its own
-    transpose is a matrix: of correlations with a diagonal of 1, of distances 1 - r with one of 0. ``measure`` is one of
+    also ``[groups, ...]``; their rows are the same concepts in the same order. A square array of floats is a matrix if it
+    is its own transpose or has the diagonal of one: of correlations 1, of distances 1 - r 0. ``measure`` is one of
     ``semgpu test --measure``'s; those that need vectors (``cka``, ``mknn``, ...) take features alone; ``neighbours`` are
     those of ``mknn`` and ``cknna``. ``out`` keeps the results directory with figures and page; without it nothing is
     written.
@@ -155,12 +155,22 @@ def _part_of_file(name: str) -> str:
 
 
 def _labels(called: str, spaces: Spaces) -> dict[str, list[str]]:
-    """The index of every data frame, by what messages call it."""
+    """The index of every data frame, also of those that are groups of one layer, by what messages call it."""
     from collections.abc import Mapping
 
     named = spaces.items() if isinstance(spaces, Mapping) else [(None, spaces)]
-    frames = {called if name is None else f'{called}["{name}"]': space for name, space in named if hasattr(space, "iloc")}
-    return {name: [str(label) for label in frame.index] for name, frame in frames.items()}
+    found: dict[str, list[str]] = {}
+    for name, space in named:
+        of = called if name is None else f'{called}["{name}"]'
+        groups = list(space) if isinstance(space, (list, tuple)) else []
+        for place, frame in [(of, space), *((f"{of}[{n}]", group) for n, group in enumerate(groups))]:
+            if not hasattr(frame, "iloc") or getattr(frame, "ndim", 2) != 2:
+                continue
+            rows, columns = ([str(label) for label in labels] for labels in (frame.index, getattr(frame, "columns", ())))
+            if len(columns) == len(rows) and columns != rows and sorted(columns) == sorted(rows):
+                raise ValueError(f"{place}: columns called as the rows, in another order: reindex(columns=….index)")
+            found[place] = rows
+    return found
 
 
 def _same_rows(labels: dict[str, list[str]]) -> None:

@@ -236,6 +236,10 @@ def test_wrong_input_is_said():
         raises(ValueError, lambda wrong=wrong: semgpu.test(x, x, permutations=wrong), f"permutations {wrong}: expected a")
     raises(ValueError, lambda: semgpu.test(x, x, concepts=["a"] * 8), "stands twice")
     raises(ValueError, lambda: semgpu.test(semgpu.rsm(x), x, measure="cka"), "words: a matrix of correlations")
+    raises(ValueError, lambda: semgpu.test(np.triu(semgpu.rsm(x)), x, measure="cka"), "words: a matrix of correlations")
+    uneven = semgpu.rsm(x)
+    uneven[5, 2] += 0.1
+    raises(ValueError, lambda: semgpu.test(uneven, x), "words: ", "row 2", "mirror image")
     raises(ValueError, lambda: semgpu.rsm(x, device="gpu:999"), "gpu:999")
     raises(ValueError, lambda: semgpu.rsm(x, device="tpu"), "tpu")
     raises(ValueError, lambda: semgpu.test(x, x, concepts="abcdefgh"), "concepts", "a list")
@@ -248,8 +252,8 @@ def test_wrong_input_is_said():
 
         iloc = None
 
-        def __init__(self, values, index):
-            self.values, self.index = values, index
+        def __init__(self, values, index, columns=()):
+            self.values, self.index, self.columns = values, index, columns
 
         def __array__(self, *arguments, **options):
             return self.values
@@ -257,6 +261,9 @@ def test_wrong_input_is_said():
     named = Frame(x, list("abcdefgh"))
     semgpu.test(named, {"a": named, "b": x}, permutations=1, device="cpu")
     raises(ValueError, lambda: semgpu.test(named, {"a": Frame(x, list("bacdefgh"))}), 'layers["a"]: rows of other names')
+    raises(ValueError, lambda: semgpu.test(named, [named, Frame(x, list("bacdefgh"))]), "layers[1]: rows of other names")
+    turned = Frame(semgpu.rsm(x), list("abcdefgh"), list("bacdefgh"))
+    raises(ValueError, lambda: semgpu.test({"w": turned}, x), 'words["w"]: columns called as the rows')
     counted = Frame(x, range(8))
     semgpu.test(named, counted, permutations=1, device="cpu")
     raises(ValueError, lambda: semgpu.test(counted, Frame(x, range(7, -1, -1))), "layers: rows of other names")

@@ -8,7 +8,7 @@ use crate::config::OptionError;
 use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
 use crate::features::{Features, FeaturesError, Layout};
-use crate::matrices::Source;
+use crate::matrices::{Source, is_diagonal};
 use crate::names::{self, NAME, is_name};
 use crate::progress::Progress;
 use crate::stats::Rsm;
@@ -17,8 +17,8 @@ use crate::stats::Rsm;
 /// than in matrices that are right, so that one with an error is read as such and refused.
 const NEAR: f64 = 1e-4;
 
-/// An array as a word model or a layer of a test: RSMs or RDMs if it is its own transpose ([`crate::matrices::read`] tells them by
-/// the diagonal, and refuses others), else features, `[concepts, units]` or `[groups, concepts, units]`. `concepts` are the names of its concepts.
+/// An array as a word model or a layer of a test: RSMs or RDMs if it is its own transpose, or has their diagonal
+/// ([`crate::matrices::read`] tells them by it, and refuses others), else features, `[concepts, units]` or `[groups, concepts, units]`. `concepts` are the names of its concepts.
 ///
 /// # Errors
 /// Not as many different names as the array has concepts.
@@ -68,7 +68,7 @@ pub(super) fn features(array: StoredArray) -> Result<Features, FeaturesError> {
     Features::of(array, &Layout { groups, ..Layout::default() })
 }
 
-/// Whether an array is one of matrices by its values: floats, square, its own transpose.
+/// Whether an array is one of matrices by its values: floats, square, its own transpose, or with a diagonal of 1 or 0 throughout.
 pub(super) fn are_matrices(array: &StoredArray) -> Result<bool, FileError> {
     let concepts = match *array.shape() {
         [k, l] | [_, k, l] if k == l && array.is_float() => k,
@@ -79,7 +79,12 @@ pub(super) fn are_matrices(array: &StoredArray) -> Result<bool, FileError> {
         let near = |a: f64, b: f64| (a - b).abs() <= NEAR * largest || a.is_nan() && b.is_nan();
         (0..concepts).all(|i| (0..i).all(|j| near(matrix[i * concepts + j], matrix[j * concepts + i])))
     };
-    Ok(array.values()?.chunks_exact((concepts * concepts).max(1)).all(mirrored))
+    let has_diagonal = |matrix: &[f64]| {
+        let mut own = (0..concepts).map(|row| matrix[row * concepts + row]);
+        own.all(|value| is_diagonal(value) && (value - matrix[0]).abs() < 0.5)
+    };
+    let is_matrix = |matrix: &[f64]| has_diagonal(matrix) || mirrored(matrix);
+    Ok(array.values()?.chunks_exact((concepts * concepts).max(1)).all(is_matrix))
 }
 
 #[cfg(test)]
@@ -166,11 +171,19 @@ mod tests {
         let square: Vec<f64> = (0..9).map(|n| if n % 4 == 0 { 1.0 } else { 0.25 }).collect();
         assert!(told(&[3, 3], &square) && told(&[2, 3, 3], &[&square[..], &square].concat()));
         assert!(!told(&[1, 9], &square));
-        for (entry, value, expected) in [(0, 0.9, true), (1, 0.25009, true), (1, 0.2502, false), (1, 0.3, false)] {
+        for (entry, value) in [(0, 0.9), (1, 0.25009), (1, 0.2502), (1, 0.3)] {
             let mut square = square.clone();
             square[entry] = value;
-            assert_eq!(told(&[3, 3], &square), expected, "{entry}: {value}");
+            assert!(told(&[3, 3], &square), "{entry}: {value}");
         }
+        // A triangle, and vectors that happen to be as many as their units.
+        assert!(told(&[3, 3], &[0.0, 0.0, 0.0, 0.75, 0.0, 0.0, 0.5, 0.25, 0.0]));
+        let unlike = |diagonal: f64, entry: f64| {
+            let mut square = square.clone();
+            (square[4], square[1]) = (diagonal, entry);
+            told(&[3, 3], &square)
+        };
+        assert!(unlike(0.9, 0.25009) && !unlike(0.9, 0.2502) && !unlike(0.0, 0.3));
         // A constant vector's row.
         let mut constant = square.clone();
         [1, 3, 2, 6].into_iter().for_each(|entry| constant[entry] = f64::NAN);
