@@ -16,7 +16,7 @@ use crate::files;
 use crate::progress::Progress;
 use crate::record::RunRecord;
 use crate::report::{self, Best};
-use crate::results::{Ledger, Results, ResultsDir, StimulusRow};
+use crate::results::{Ledger, Results, ResultsDir, StimulusRow, scales_of};
 use crate::stats::Rsm;
 use crate::stats::alignment::{Measure, Scales};
 use crate::stats::permutation::Permutations;
@@ -50,6 +50,19 @@ struct Matrix<'a> {
     shape: Vec<usize>,
     /// Copied when they are.
     values: Box<dyn Fn() -> Vec<f64> + 'a>,
+}
+
+/// A layer's matrices, in a file, and their scales in one beside it.
+fn of_groups(layer: &LayerRsms, path: PathBuf) -> Vec<Matrix<'_>> {
+    let LayerRsms { rsms, scales, .. } = layer;
+    let (concepts, beside) = (rsms[0].concepts(), scales_of(&path));
+    let values = Box::new(move || rsms.iter().flat_map(Rsm::values).copied().collect());
+    let mut matrices = vec![Matrix { path, shape: vec![rsms.len(), concepts, concepts], values }];
+    if !scales.is_empty() {
+        let values = Box::new(move || scales.iter().flat_map(Scales::to_rows).collect());
+        matrices.push(Matrix { path: beside, shape: vec![scales.len(), concepts, 3], values });
+    }
+    matrices
 }
 
 /// The measures of word models that are one matrix each; none where none is asked for.
@@ -175,23 +188,26 @@ impl Comparison {
 
     fn write_matrices(&self, directory: &ResultsDir) -> Result<(), FileError> {
         let concepts = self.space.concepts.len();
+        let spaces = self.alignment.iter().flat_map(|alignment| &alignment.words);
+        // The models in their order, each with all of its groups.
+        let layers: Vec<&LayerRsms> = spaces.flat_map(|space| &space.layers).collect();
         // All are listed before the first is written; the values of one at a time are copied.
         let mut matrices: Vec<Matrix> = Vec::new();
-        let mut file = |path, shape: &[usize], values| matrices.push(Matrix { path, shape: shape.to_vec(), values });
-        for model in &self.words {
+        for (n, model) in self.words.iter().enumerate() {
+            let path = directory.words_rsm(&model.name);
+            if let Some(layer) = layers.get(n).copied().filter(|layer| layer.rsms.len() > 1) {
+                matrices.extend(of_groups(layer, path));
+                continue;
+            }
             let values = Box::new(move || model.rsm.values().to_vec());
-            file(directory.words_rsm(&model.name), &[concepts, concepts], values);
+            matrices.push(Matrix { path, shape: vec![concepts, concepts], values });
             if let Some(scales) = &model.scales {
-                file(directory.words_scales(&model.name), &[concepts, 3], Box::new(move || scales.to_rows()));
+                let (path, values) = (directory.words_scales(&model.name), Box::new(move || scales.to_rows()));
+                matrices.push(Matrix { path, shape: vec![concepts, 3], values });
             }
         }
-        for LayerRsms { name, rsms, scales, .. } in self.space.layers.iter().filter(|_| self.images.is_none()) {
-            let values = Box::new(move || rsms.iter().flat_map(Rsm::values).copied().collect());
-            file(directory.layer_rsm(name), &[rsms.len(), concepts, concepts], values);
-            if !scales.is_empty() {
-                let rows = Box::new(move || scales.iter().flat_map(Scales::to_rows).collect());
-                file(directory.layer_scales(name), &[scales.len(), concepts, 3], rows);
-            }
+        for layer in self.space.layers.iter().filter(|_| self.images.is_none()) {
+            matrices.extend(of_groups(layer, directory.layer_rsm(&layer.name)));
         }
         Ledger::read(directory).enlist(directory, matrices.iter().map(|matrix| files::name(&matrix.path)))?;
         for Matrix { path, shape, values } in matrices {

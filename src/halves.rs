@@ -17,7 +17,7 @@ pub use similarity::{SimilarityRequest, similarity};
 pub use testing::Test;
 
 use crate::names::{self, are_places, read_lines};
-use crate::results::{Named, first_clash};
+use crate::results::{Named, first_clash, first_matrix_clash};
 
 /// Refuses to take a file that names no concepts in the order of one with names that are places in another.
 fn check_places(path: &Path, lists: &[Vec<String>], unnamed: &Path) -> Result<(), HalvesError> {
@@ -26,12 +26,14 @@ fn check_places(path: &Path, lists: &[Vec<String>], unnamed: &Path) -> Result<()
     Err(HalvesError::Places { path: path.into(), numbers, other: unnamed.into() })
 }
 
-/// Names that make files of their own.
+/// Names that make files of their own; those of the words also in `figures`.
 fn check_clashes<'a>(
     words: impl IntoIterator<Item = &'a str>,
     images: impl IntoIterator<Item = &'a str>,
+    figures: bool,
 ) -> Result<(), HalvesError> {
-    let Some((of, name, clash)) = first_clash(words, images) else { return Ok(()) };
+    let clash = if figures { first_clash(words, images) } else { first_matrix_clash(words, images) };
+    let Some((of, name, clash)) = clash else { return Ok(()) };
     let side = match of {
         Named::Words => "words",
         Named::Layer => "images",

@@ -2,6 +2,7 @@
 
 mod order;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::slice::from_ref;
 
@@ -54,7 +55,10 @@ impl TestRequest {
         }));
         all.extend(images.iter_mut());
         let unnamed = all.iter().filter(|_| !self.by_order).filter_map(|matrices| matrices.doubt().transpose());
-        let unnamed = unnamed.collect::<Result<Vec<String>, _>>()?;
+        let mut unnamed = unnamed.collect::<Result<Vec<String>, _>>()?;
+        // What is said alike of the arrays of one file is said once.
+        let mut said = HashSet::new();
+        unnamed.retain(|doubt| said.insert(doubt.clone()));
         self.check_axes(&all)?;
         check_sizes(&all, self.has_spaces())?;
         let count = all[0].read.concepts;
@@ -79,7 +83,8 @@ impl TestRequest {
         }
         // Layers of several files may have one name.
         let [of_words, of_images] = [&models, &images].map(|all| all.iter().map(|matrices| matrices.name.as_str()));
-        check_clashes(of_words, of_images)?;
+        // The figures of a space have its own name.
+        check_clashes(of_words, of_images, !self.has_spaces())?;
         let groups = images[0].groups.clone().unwrap_or_else(|| numbers(1, images[0].rsms.len()));
         let read = models.iter().chain(&images).map(|matrices| matrices.read.clone()).collect();
         let layer = |Matrices { name, rsms, scales, .. }| LayerRsms {
@@ -200,7 +205,17 @@ fn word_spaces(places: &[Place], models: &[Matrices]) -> Vec<WordSpace> {
         };
         spaces.last_mut().expect("pushed").layers.push(layer);
     }
+    spaces.iter_mut().for_each(in_groups);
     spaces
+}
+
+/// Beside layers of several groups one of a single matrix is every group's.
+fn in_groups(space: &mut WordSpace) {
+    let groups = space.layers.iter().map(|layer| layer.rsms.len()).max().unwrap_or_default();
+    for layer in space.layers.iter_mut().filter(|layer| layer.rsms.len() < groups) {
+        layer.rsms = vec![layer.rsms[0].clone(); groups];
+        layer.scales = layer.scales.iter().flat_map(|scales| vec![scales.clone(); groups]).collect();
+    }
 }
 
 /// Units of the vectors behind matrices; 0 where there are none.

@@ -184,7 +184,7 @@ fn check_names(request: &TestRequest) -> Result<(), HalvesError> {
         return Err(OptionError { option, found, expected }.into());
     }
     let [words, images] = sides.map(|(_, sources)| sources.iter().map(|source| source.name.as_str()));
-    check_clashes(words, images)
+    check_clashes(words, images, true)
 }
 
 /// Whether what was read can be tested as it is asked for.

@@ -221,12 +221,29 @@ pub fn first_clash<'a>(
     words: impl IntoIterator<Item = &'a str>,
     layers: impl IntoIterator<Item = &'a str>,
 ) -> Option<(Named, &'a str, Clash)> {
+    clash(words, layers, true)
+}
+
+/// As [`first_clash`], of matrices alone: the layers of a word space have no figures of their own.
+pub fn first_matrix_clash<'a>(
+    words: impl IntoIterator<Item = &'a str>,
+    layers: impl IntoIterator<Item = &'a str>,
+) -> Option<(Named, &'a str, Clash)> {
+    clash(words, layers, false)
+}
+
+fn clash<'a>(
+    words: impl IntoIterator<Item = &'a str>,
+    layers: impl IntoIterator<Item = &'a str>,
+    figures: bool,
+) -> Option<(Named, &'a str, Clash)> {
     // Whichever it is: their names in it are compared.
     let directory = ResultsDir::new("");
     let plain = |file: &Path| names::plain(&file.to_string_lossy()).to_lowercase();
     let of_words = |name| {
-        let figures = directory.figures().join(figure_name(name));
-        (Named::Words, name, vec![directory.words_rsm(name), directory.words_scales(name), figures])
+        let mut files = vec![directory.words_rsm(name), directory.words_scales(name)];
+        files.extend(figures.then(|| directory.figures().join(figure_name(name))));
+        (Named::Words, name, files)
     };
     let of_layer = |name| (Named::Layer, name, vec![directory.layer_rsm(name), directory.layer_scales(name)]);
     let mut taken: BTreeMap<String, Option<&str>> = BTreeMap::from([(plain(&directory.answers()), None)]);
@@ -318,6 +335,8 @@ mod tests {
         for (words, clash) in all {
             assert_eq!(first_clash(["A B", words], ["x"]), Some((Named::Words, words, clash)), "{words}");
         }
+        assert_eq!(first_matrix_clash(["A \u{5de6}", "A \u{53f3}"], ["x"]), None);
+        assert_eq!(first_matrix_clash(["A B", "a b"], ["x"]), Some((Named::Words, "a b", matrix("A B"))));
         // One letter, composed and not: macOS does not tell them.
         let composed = first_clash([], ["\u{e9}", "e\u{301}"]);
         assert_eq!(composed, Some((Named::Layer, "e\u{301}", matrix("\u{e9}"))));

@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use semgpu::arrays::{read_npy, write_npy};
+
 use crate::{Small, column, fail, root, succeed};
 
 /// `[concepts, units]` as text, from the golden file's lists.
@@ -144,4 +146,33 @@ fn a_run_reduces_a_layer_once_for_all_measures_and_keeps_it() {
     let values: Vec<f64> = column(&small.read("pair/measures.csv"), "value");
     assert_eq!(values.len(), 9);
     assert!([0, 4, 8].iter().all(|&own| (values[own] - 1.0).abs() < 1e-12), "{values:?}");
+}
+
+#[test]
+fn a_layer_without_groups_is_every_groups_of_its_space() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let write = |name: &str, shape: &[usize]| {
+        let values: Vec<f64> =
+            (0..shape.iter().product()).map(|n| (n * n * 31 + n * shape.len()) as f64 % 97.0).collect();
+        write_npy(&directory.path().join(name), shape, &values).unwrap();
+    };
+    std::fs::create_dir(directory.path().join("words")).unwrap();
+    write("words/a.npy", &[2, 8, 6]);
+    write("words/b.npy", &[8, 7]);
+    write("x.npy", &[8, 9]);
+    let images = format!("x={}", path("x.npy"));
+    let values = |words: &str, out: &str| -> Vec<f64> {
+        let (words, out) = (format!("W={}", path(words)), path(out));
+        let mut more = arguments(&words, &images, &out);
+        more.extend(["--features", "--measure", "cka", "--measure", "mknn", "--neighbours", "3"]);
+        succeed(&more);
+        column(&std::fs::read_to_string(format!("{out}/measures.csv")).unwrap(), "value")
+    };
+    let (both, alone) = (values("words", "both"), values("words/b.npy", "alone"));
+    // The measures' rows: a with x, b with x.
+    assert!((both[1] - alone[0]).abs() < 1e-12 && (both[3] - alone[1]).abs() < 1e-12, "{both:?} {alone:?}");
+    let matrices = read_npy(&directory.path().join("both/rsm/words.W a.npy")).unwrap();
+    let scales = read_npy(&directory.path().join("both/rsm/words.scales.W a.npy")).unwrap();
+    assert_eq!((matrices.0, scales.0), (vec![2, 8, 8], vec![2, 8, 3]));
 }
