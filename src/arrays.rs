@@ -104,6 +104,8 @@ struct Listed {
     float: bool,
     /// Whether they are real numbers.
     number: bool,
+    /// Whether they stand along one axis, in a file of several arrays.
+    list: bool,
 }
 
 /// A file that is not the array it was taken for.
@@ -287,6 +289,15 @@ pub fn names_but_texts(path: &Path) -> Result<Vec<String>, ArrayError> {
     };
     let listed: Vec<Listed> = (format.list)(path)?.into_iter().filter(|listed| !is_text(listed)).collect();
     Ok(sorted(&listed))
+}
+
+/// Names of the lists of whole numbers in a file of several arrays, sorted: they number something, and are no features.
+///
+/// # Errors
+/// As [`names`].
+pub fn lists_of_numbers(path: &Path) -> Result<Vec<String>, ArrayError> {
+    let listed = (format(path)?.list)(path)?.into_iter();
+    Ok(sorted(&listed.filter(|listed| listed.list && listed.number && !listed.float).collect::<Vec<_>>()))
 }
 
 fn sorted(listed: &[Listed]) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod chunks;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,6 +50,9 @@ const FILTERS: [(&str, &str); 9] = [
 /// What is said of a cell.
 const CELL: &str = "a cell in a file of MATLAB's of version 7.3, which is not read; in MATLAB: x = char(names), or save(file, …, \"-v7\")";
 
+/// What is said of a list beside other arrays.
+const ELSEWHERE: &str = "in a group of other arrays; if it names the rows of this one too, move it out of the group, to the top of the file";
+
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["h5", "hdf5"], list, open };
 
 fn file(path: &Path) -> Result<Hdf5File, ArrayError> {
@@ -79,7 +83,8 @@ pub(super) fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
     let mut add = |name: &str, dataset: &Dataset| {
         let value = value(dataset);
         let (float, number) = (value.is_some_and(Value::is_float), value.is_some());
-        listed.push(Listed { name: name.to_string(), float, number });
+        let list = list_length(dataset.shape().iter().copied()).is_some();
+        listed.push(Listed { name: name.to_string(), float, number, list });
         Ok(())
     };
     walk_all(&file(path)?, &mut add).map_err(|error| unreadable(path, error))?;
@@ -166,18 +171,57 @@ fn matlab_other(dataset: &Dataset) -> Option<&'static str> {
 
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
-    let (texts, unread) = lists(path, &file)?;
-    let of_file = file.root_group().and_then(|root| root.attributes()).unwrap_or_default();
-    let rows = texts.into_iter().map(|(_, texts)| texts).chain(listed_in(&of_file)).collect();
-    let labels = Arc::new(Labels { rows, unread, ..Labels::default() });
-    let of_array = |name: &&str| {
+    let Lists { texts, unread, arrays } = lists(path, &file)?;
+    let places = texts.iter().map(|(name, _)| place(name, &arrays)).collect::<Vec<_>>();
+    let all: HashSet<&str> = arrays.iter().map(String::as_str).collect();
+    // Names of the arrays themselves, whose order they state.
+    let of_arrays = |list: &[String]| list.len() == all.len() && list.iter().all(|name| all.contains(name.as_str()));
+    let mut labels = Arc::new(Labels::default());
+    let mut opened = Vec::new();
+    for name in names {
         let array = read(path, &file, name)?;
-        let attributes = file.dataset(name).map_err(|error| unreadable(path, error))?.attributes();
-        let mut own = Labels::clone(&labels);
-        own.rows.extend(listed_in(&attributes));
-        Ok(array.labelled(if own == *labels { labels.clone() } else { Arc::new(own) }))
-    };
-    names.iter().map(of_array).collect()
+        let (of_array, elsewhere): (Vec<_>, Vec<_>) =
+            texts.iter().zip(&places).partition(|(_, place)| is_in(name, place));
+        let mut rows: Vec<Vec<String>> = of_array.into_iter().map(|((_, list), _)| list.clone()).collect();
+        let fits = |((name, list), _): (&(String, Vec<String>), _)| {
+            let length = list.len();
+            array.shape().contains(&length).then(|| Unread { name: name.clone(), length, why: ELSEWHERE })
+        };
+        let unread = unread.iter().cloned().chain(elsewhere.into_iter().find_map(fits)).collect();
+        for group in groups_of(name) {
+            let attributes = match group {
+                "" => file.root_group().and_then(|root| root.attributes()),
+                group => file.group(group).and_then(|group| group.attributes()),
+            };
+            rows.extend(listed_in(&attributes.unwrap_or_default()));
+        }
+        rows.extend(listed_in(&file.dataset(name).map_err(|error| unreadable(path, error))?.attributes()));
+        rows.retain(|list| !of_arrays(list));
+        let own = Labels { rows, unread, ..Labels::default() };
+        // One for all arrays that have the same.
+        if own != *labels {
+            labels = Arc::new(own);
+        }
+        opened.push(array.labelled(labels.clone()));
+    }
+    Ok(opened)
+}
+
+/// The groups that a dataset is in, the file itself first.
+fn groups_of(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::once("").chain(name.match_indices('/').map(move |(end, _)| &name[..end]))
+}
+
+/// The nearest group above a list that has arrays, in it or below it: the list is of these.
+fn place<'a>(list: &'a str, arrays: &[String]) -> &'a str {
+    let above: Vec<&str> = groups_of(list).collect();
+    let has_arrays = |group: &&&str| arrays.iter().any(|array| is_in(array, group));
+    above.iter().rev().find(has_arrays).copied().unwrap_or_default()
+}
+
+/// Whether a dataset is in a group or below it.
+fn is_in(name: &str, group: &str) -> bool {
+    group.is_empty() || name.strip_prefix(group).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The lists of texts among attributes: h5py's `dataset.attrs["concepts"] = names`.
@@ -227,32 +271,48 @@ fn cells_are_texts(file: &Hdf5File) -> bool {
     members.is_ok_and(|(groups, datasets)| groups.is_empty() && datasets.iter().all(text))
 }
 
-/// Every list of texts in the file, with its name: any of them may name rows.
+/// Every list of texts in the file, with its name, those among the file's own attributes last.
 ///
 /// # Errors
 /// A file that cannot be read or is malformed.
 pub fn texts(path: &Path) -> Result<Texts, ArrayError> {
-    Ok(lists(path, &file(path)?)?.0)
+    let file = file(path)?;
+    let mut texts = lists(path, &file)?.texts;
+    let attributes = file.root_group().and_then(|root| root.attributes()).unwrap_or_default();
+    texts.extend(listed_in(&attributes).map(|list| (String::new(), list)));
+    Ok(texts)
 }
 
 /// Lists of texts, each with its name.
 type Texts = Vec<(String, Vec<String>)>;
 
-/// The lists of texts, and the cells of a file of MATLAB's, which may be names and are not read.
-fn lists(path: &Path, file: &Hdf5File) -> Result<(Texts, Vec<Unread>), ArrayError> {
-    let (mut texts, mut cells) = (Vec::new(), Vec::new());
+/// What a file holds that may name rows, and whose.
+struct Lists {
+    texts: Texts,
+    /// The cells of a file of MATLAB's, which may be names and are not read.
+    unread: Vec<Unread>,
+    /// The names of its arrays of several axes.
+    arrays: Vec<String>,
+}
+
+fn lists(path: &Path, file: &Hdf5File) -> Result<Lists, ArrayError> {
+    let (mut texts, mut unread, mut arrays) = (Vec::new(), Vec::new(), Vec::new());
     let mut add = |name: &str, dataset: &Dataset| {
-        let Some(length) = list_length(dataset.shape().iter().copied()) else { return Ok(()) };
+        let length = list_length(dataset.shape().iter().copied());
         let name = name.to_string();
+        let Some(length) = length else {
+            arrays.extend(value(dataset).filter(|_| dataset.shape().len() > 1).map(|_| name));
+            return Ok(());
+        };
         if matches!(dataset.dtype(), Datatype::String { .. } | Datatype::VarLen { .. }) {
             texts.extend(dataset.read_strings().ok().map(|list| (name, list)));
         } else if matlab_class(dataset).is_some_and(|class| class == "cell") {
-            cells.push(Unread { name, length, why: CELL });
+            unread.push(Unread { name, length, why: CELL });
         }
         Ok(())
     };
     walk_all(file, &mut add).map_err(|error| unreadable(path, error))?;
-    Ok((texts, cells))
+    Ok(Lists { texts, unread, arrays })
 }
 
 /// The group and its attribute by which the RDMs that semgpu writes are known as its own.

@@ -15,7 +15,7 @@ use crate::results::write_atomically;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat {
     endings: &["npy"],
-    list: |_| Ok(vec![Listed { name: String::new(), float: true, number: true }]),
+    list: |_| Ok(vec![Listed { name: String::new(), float: true, number: true, list: false }]),
     open: |path, _, _| Ok(vec![open(path)?]),
 };
 

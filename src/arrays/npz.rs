@@ -37,9 +37,11 @@ fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
     let listed = |index| -> Result<Listed, ZipError> {
         let entry = archive.by_index(index)?;
         let file_name = entry.name()?.into_owned();
-        let value = files::npy(entry).and_then(NpyHeader::from_reader).ok().and_then(|header| npy::value(&header));
+        let header = files::npy(entry).and_then(NpyHeader::from_reader).ok();
+        let value = header.as_ref().and_then(npy::value);
+        let list = header.is_some_and(|header| list_length(header.shape().iter().copied()).is_some());
         let name = file_name.strip_suffix(".npy").unwrap_or(&file_name).to_string();
-        Ok(Listed { name, float: value.is_some_and(Value::is_float), number: value.is_some() })
+        Ok(Listed { name, float: value.is_some_and(Value::is_float), number: value.is_some(), list })
     };
     entries.map(listed).collect::<Result<_, _>>().map_err(|reason| malformed(path, NAME, reason))
 }

@@ -367,6 +367,29 @@ fn lists_of_texts_among_hdf5s_attributes_may_name_the_rows() {
 }
 
 #[test]
+fn a_list_in_a_group_names_the_arrays_of_that_group() {
+    use hdf5_writer::{AttributeBuilder, DatasetBuilder, Hdf5Builder, WriteOptions};
+    let directory = tempfile::tempdir().unwrap();
+    let array = |name: &str| DatasetBuilder::typed_data(name, vec![2, 2], &[0.5, 1.5, 2.5, 1.0]).unwrap();
+    let list = |name: &str, texts: &[&str]| DatasetBuilder::fixed_string_data(name, vec![2], texts).unwrap();
+    let file = Hdf5Builder::new()
+        .attribute(AttributeBuilder::vlen_strings("layers", &["h1/x", "h2/x"]).unwrap())
+        .group_attribute("h2", AttributeBuilder::vlen_strings("items", &["cat", "dog"]).unwrap())
+        .dataset(array("h1/x"))
+        .dataset(list("h1/names", &["ant", "bee"]))
+        .dataset(array("h2/x"))
+        .dataset(list("of/all", &["1", "2"]));
+    let path = saved(&directory, "a.h5", &file.into_plan().unwrap().encode(WriteOptions::default()).unwrap());
+    let rows = |name| open(&path, Some(name), &Told::default()).unwrap().labels().rows.clone();
+    assert_eq!(rows("h1/x"), [["ant", "bee"], ["1", "2"]]);
+    assert_eq!(rows("h2/x"), [["1", "2"], ["cat", "dog"]]);
+    let other = open(&path, Some("h2/x"), &Told::default()).unwrap().labels().unread(2).unwrap().clone();
+    assert!(other.name == "h1/names" && other.why.starts_with("in a group of other arrays"), "{other:?}");
+    // The arrays' own names, in their order.
+    assert!(texts(&path).unwrap().contains(&(String::new(), vec!["h1/x".to_string(), "h2/x".to_string()])));
+}
+
+#[test]
 fn texts_among_matlabs_datasets_are_known_from_other_cells() {
     use hdf5_writer::{AttributeBuilder, DatasetBuilder, Hdf5Builder, WriteOptions};
     let directory = tempfile::tempdir().unwrap();

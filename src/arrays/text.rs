@@ -31,7 +31,7 @@ use crate::numbers::Value;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat {
     endings: &["csv", "tsv", "txt", "dat"],
-    list: |_| Ok(vec![Listed { name: String::new(), float: true, number: true }]),
+    list: |_| Ok(vec![Listed { name: String::new(), float: true, number: true, list: false }]),
     open: |path, _, told| Ok(vec![open(path, told)?]),
 };
 

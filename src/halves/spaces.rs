@@ -48,8 +48,17 @@ impl TestRequest {
         if let Some(left) = left_out(&source.path) {
             progress.warn([format!("{}: not read, for a layer is an array: {left}", source.path.display())]);
         }
+        let lists = if features { lists(source)? } else { Vec::new() };
+        if !lists.is_empty() {
+            let names: Vec<&str> = lists.iter().map(String::as_str).collect();
+            progress.line(format!(
+                "warning: {}: not read, for a list of whole numbers is no layer: {}",
+                source.path.display(),
+                first(&names, 5)
+            ));
+        }
         let mut layers = Vec::new();
-        for part in parts(source, side)? {
+        for part in parts(source, side, &lists)? {
             if features {
                 layers.push(self.of_features(&part, side, progress)?);
             } else {
@@ -145,8 +154,19 @@ fn is_results(path: &Path) -> bool {
     results.matrices().is_dir() && results.record().is_file()
 }
 
-/// Where each layer of a source is.
-fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
+/// The lists of whole numbers beside several arrays of features: they number classes or images.
+fn lists(source: &Source) -> Result<Vec<String>, HalvesError> {
+    let is_archive = ARCHIVES.contains(&files::ending(&source.path).as_str()) && !source.path.is_dir();
+    if source.array.is_some() || !is_archive {
+        return Ok(Vec::new());
+    }
+    let lists = arrays::lists_of_numbers(&source.path).map_err(MatrixError::from)?;
+    let arrays = arrays::names_but_texts(&source.path).map_err(MatrixError::from)?;
+    Ok(if arrays.len() > lists.len() + 1 { lists } else { Vec::new() })
+}
+
+/// Where each layer of a source is; the arrays of the file called as `others` are none.
+fn parts(source: &Source, side: Side, others: &[String]) -> Result<Vec<Source>, HalvesError> {
     let path = source.path.as_path();
     let layer =
         |name: String, path: &Path, array: Option<String>| Source { name, path: path.into(), array, given: None };
@@ -178,6 +198,7 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
     }
     // Lists of names among the arrays are no layers, and may say their order.
     let mut names = arrays::names_but_texts(path).map_err(MatrixError::from)?;
+    names.retain(|name| !others.contains(name));
     let texts = match ending.as_str() {
         "h5" | "hdf5" => arrays::texts(path).map_err(MatrixError::from)?,
         _ => Vec::new(),
@@ -222,11 +243,28 @@ mod tests {
         write_table::<crate::results::LayersRow>(path, &[]).unwrap();
         for array in [None, Some("conv1".to_string())] {
             let source = Source { name: "run".into(), path: path.into(), array, given: None };
-            let error = parts(&source, Side::Images).unwrap_err().to_string();
+            let error = parts(&source, Side::Images, &[]).unwrap_err().to_string();
             assert!(
                 error.ends_with("layers.csv: no rows, expected a row for each layer of the run; run it again"),
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_list_of_whole_numbers_beside_features_is_no_layer() {
+        use hdf5_writer::{DatasetBuilder, Hdf5Builder, WriteOptions};
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.h5");
+        let array = |name: &str| DatasetBuilder::typed_data(name, vec![3, 2], &[0.5, 1.5, 2.5, 1.0, 0.0, 3.0]).unwrap();
+        let labels = DatasetBuilder::typed_data("labels", vec![3], &[0_u64, 1, 1]).unwrap();
+        let file = Hdf5Builder::new().dataset(array("b")).dataset(labels).dataset(array("a")).into_plan().unwrap();
+        std::fs::write(&path, file.encode(WriteOptions::default()).unwrap()).unwrap();
+        let source = Source { name: "x".into(), path, array: None, given: None };
+        let found = lists(&source).unwrap();
+        assert_eq!(found, ["labels"]);
+        let layers: Vec<String> =
+            parts(&source, Side::Images, &found).unwrap().into_iter().map(|layer| layer.name).collect();
+        assert_eq!(layers, ["a", "b"]);
     }
 }
