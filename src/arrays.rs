@@ -104,7 +104,7 @@ struct Listed {
     float: bool,
     /// Whether they are real numbers.
     number: bool,
-    /// Whether they stand along one axis, in a file of several arrays.
+    /// Whether they stand along one axis at most, in a file of several arrays.
     list: bool,
 }
 
@@ -291,13 +291,13 @@ pub fn names_but_texts(path: &Path) -> Result<Vec<String>, ArrayError> {
     Ok(sorted(&listed))
 }
 
-/// Names of the lists of whole numbers in a file of several arrays, sorted: they number something, and are no features.
+/// Names of the lists of numbers and of single ones in a file of several arrays, sorted: they are no features.
 ///
 /// # Errors
 /// As [`names`].
 pub fn lists_of_numbers(path: &Path) -> Result<Vec<String>, ArrayError> {
     let listed = (format(path)?.list)(path)?.into_iter();
-    Ok(sorted(&listed.filter(|listed| listed.list && listed.number && !listed.float).collect::<Vec<_>>()))
+    Ok(sorted(&listed.filter(|listed| listed.list && listed.number).collect::<Vec<_>>()))
 }
 
 fn sorted(listed: &[Listed]) -> Vec<String> {

@@ -10,7 +10,7 @@ use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Attribute, ByteOrder, Dataset, Datatype, FileStorage, Hdf5File, OpenOptions};
 
-use super::stored::{Bytes, Labels, Order, StoredArray, Unread, list_length, refuse_endless};
+use super::stored::{Bytes, Labels, Order, StoredArray, Unread, is_list, list_length, refuse_endless};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, matlab};
 use crate::error::FileError;
 use crate::files;
@@ -83,7 +83,7 @@ pub(super) fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
     let mut add = |name: &str, dataset: &Dataset| {
         let value = value(dataset);
         let (float, number) = (value.is_some_and(Value::is_float), value.is_some());
-        let list = list_length(dataset.shape().iter().copied()).is_some();
+        let list = is_list(dataset.shape().iter().copied());
         listed.push(Listed { name: name.to_string(), float, number, list });
         Ok(())
     };

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use flate2::read::ZlibDecoder;
 
 use self::elements::{COMPRESSED, Class, Elements, Head, MATRIX, Tag, Variable};
-use super::stored::{Bytes, Labels, Order, StoredArray, list_length};
+use super::stored::{Bytes, Labels, Order, StoredArray, is_list};
 use super::{ArrayError, ArrayFormat, Listed, Told, hdf5, malformed};
 use crate::error::FileError;
 use crate::files;
@@ -33,7 +33,7 @@ fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
     let Some(file) = MatFile::open(path)? else { return hdf5::list(path) };
     let listed = |(_, head): (Place, Head)| {
         let number = head.value().is_some();
-        let list = list_length(head.shape.iter().map(|&axis| axis as u64)).is_some();
+        let list = is_list(head.shape.iter().map(|&axis| axis as u64));
         Listed { number, float: number && matches!(head.class, Class::Float(_)), list, name: head.name }
     };
     Ok(file.heads()?.into_iter().map(listed).collect())

@@ -9,7 +9,7 @@ use npyz::{DType, NpyFile, NpyHeader, TypeChar};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::stored::{Bytes, Labels, NUMBERS, StoredArray, Unread, list_length};
+use super::stored::{Bytes, Labels, NUMBERS, StoredArray, Unread, is_list, list_length};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, npy};
 use crate::error::FileError;
 use crate::files;
@@ -39,7 +39,7 @@ fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
         let file_name = entry.name()?.into_owned();
         let header = files::npy(entry).and_then(NpyHeader::from_reader).ok();
         let value = header.as_ref().and_then(npy::value);
-        let list = header.is_some_and(|header| list_length(header.shape().iter().copied()).is_some());
+        let list = header.is_some_and(|header| is_list(header.shape().iter().copied()));
         let name = file_name.strip_suffix(".npy").unwrap_or(&file_name).to_string();
         Ok(Listed { name, float: value.is_some_and(Value::is_float), number: value.is_some(), list })
     };

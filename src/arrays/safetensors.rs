@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ::safetensors::tensor::Metadata;
 
-use super::stored::{Bytes, Order, StoredArray, list_length};
+use super::stored::{Bytes, Order, StoredArray, is_list};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
 use crate::error::FileError;
 use crate::files::{self, SafetensorsError};
@@ -31,7 +31,7 @@ fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
     let tensors = metadata.tensors();
     let listed = |name: String| {
         let value = Value::of_safetensors(tensors[&name].dtype);
-        let list = list_length(tensors[&name].shape.iter().map(|&axis| axis as u64)).is_some();
+        let list = is_list(tensors[&name].shape.iter().map(|&axis| axis as u64));
         Listed { name, float: value.is_some_and(Value::is_float), number: value.is_some(), list }
     };
     Ok(metadata.offset_keys().into_iter().map(listed).collect())

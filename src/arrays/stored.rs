@@ -64,6 +64,12 @@ pub(super) fn list_length(shape: impl IntoIterator<Item = u64>) -> Option<usize>
         .and_then(|length| usize::try_from(length).ok())
 }
 
+/// Whether values stand along one axis at most.
+pub(super) fn is_list(shape: impl IntoIterator<Item = u64>) -> bool {
+    let shape: Vec<u64> = shape.into_iter().collect();
+    shape.is_empty() || list_length(shape).is_some()
+}
+
 /// An array of numbers, in a file or in memory. Two are the same if they are one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredArray {

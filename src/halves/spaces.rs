@@ -52,7 +52,7 @@ impl TestRequest {
         if !lists.is_empty() {
             let names: Vec<&str> = lists.iter().map(String::as_str).collect();
             progress.line(format!(
-                "warning: {}: not read, for a list of whole numbers is no layer: {}",
+                "warning: {}: not read, for a list of numbers is no layer: {}",
                 source.path.display(),
                 first(&names, 5)
             ));
@@ -154,7 +154,7 @@ fn is_results(path: &Path) -> bool {
     results.matrices().is_dir() && results.record().is_file()
 }
 
-/// The lists of whole numbers beside several arrays of features: they number classes or images.
+/// The lists of numbers beside several arrays of features, such as labels.
 fn lists(source: &Source) -> Result<Vec<String>, HalvesError> {
     let is_archive = ARCHIVES.contains(&files::ending(&source.path).as_str()) && !source.path.is_dir();
     if source.array.is_some() || !is_archive {
@@ -252,17 +252,19 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_whole_numbers_beside_features_is_no_layer() {
+    fn a_list_of_numbers_beside_features_is_no_layer() {
         use hdf5_writer::{DatasetBuilder, Hdf5Builder, WriteOptions};
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.h5");
         let array = |name: &str| DatasetBuilder::typed_data(name, vec![3, 2], &[0.5, 1.5, 2.5, 1.0, 0.0, 3.0]).unwrap();
         let labels = DatasetBuilder::typed_data("labels", vec![3], &[0_u64, 1, 1]).unwrap();
-        let file = Hdf5Builder::new().dataset(array("b")).dataset(labels).dataset(array("a")).into_plan().unwrap();
+        let weights = DatasetBuilder::typed_data("weights", vec![3, 1], &[0.5, 1.0, 0.5]).unwrap();
+        let file = Hdf5Builder::new().dataset(array("b")).dataset(labels).dataset(weights).dataset(array("a"));
+        let file = file.into_plan().unwrap();
         std::fs::write(&path, file.encode(WriteOptions::default()).unwrap()).unwrap();
         let source = Source { name: "x".into(), path, array: None, given: None };
         let found = lists(&source).unwrap();
-        assert_eq!(found, ["labels"]);
+        assert_eq!(found, ["labels", "weights"]);
         let layers: Vec<String> =
             parts(&source, Side::Images, &found).unwrap().into_iter().map(|layer| layer.name).collect();
         assert_eq!(layers, ["a", "b"]);
