@@ -154,7 +154,7 @@ fn is_results(path: &Path) -> bool {
     results.matrices().is_dir() && results.record().is_file()
 }
 
-/// The lists of numbers beside several arrays of features, such as labels.
+/// The lists of numbers beside arrays of features, such as labels.
 fn lists(source: &Source) -> Result<Vec<String>, HalvesError> {
     let is_archive = ARCHIVES.contains(&files::ending(&source.path).as_str()) && !source.path.is_dir();
     if source.array.is_some() || !is_archive {
@@ -162,7 +162,7 @@ fn lists(source: &Source) -> Result<Vec<String>, HalvesError> {
     }
     let lists = arrays::lists_of_numbers(&source.path).map_err(MatrixError::from)?;
     let arrays = arrays::names_but_texts(&source.path).map_err(MatrixError::from)?;
-    Ok(if arrays.len() > lists.len() + 1 { lists } else { Vec::new() })
+    Ok(if arrays.len() > lists.len() { lists } else { Vec::new() })
 }
 
 /// Where each layer of a source is; the arrays of the file called as `others` are none.
@@ -199,6 +199,9 @@ fn parts(source: &Source, side: Side, others: &[String]) -> Result<Vec<Source>, 
     // Lists of names among the arrays are no layers, and may say their order.
     let mut names = arrays::names_but_texts(path).map_err(MatrixError::from)?;
     names.retain(|name| !others.contains(name));
+    if let ([only], false) = (&names[..], others.is_empty()) {
+        return Ok(vec![Source { array: Some(only.clone()), ..source.clone() }]);
+    }
     let texts = match ending.as_str() {
         "h5" | "hdf5" => arrays::texts(path).map_err(MatrixError::from)?,
         _ => Vec::new(),
@@ -255,18 +258,22 @@ mod tests {
     fn a_list_of_numbers_beside_features_is_no_layer() {
         use hdf5_writer::{DatasetBuilder, Hdf5Builder, WriteOptions};
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("x.h5");
         let array = |name: &str| DatasetBuilder::typed_data(name, vec![3, 2], &[0.5, 1.5, 2.5, 1.0, 0.0, 3.0]).unwrap();
-        let labels = DatasetBuilder::typed_data("labels", vec![3], &[0_u64, 1, 1]).unwrap();
-        let weights = DatasetBuilder::typed_data("weights", vec![3, 1], &[0.5, 1.0, 0.5]).unwrap();
-        let file = Hdf5Builder::new().dataset(array("b")).dataset(labels).dataset(weights).dataset(array("a"));
-        let file = file.into_plan().unwrap();
-        std::fs::write(&path, file.encode(WriteOptions::default()).unwrap()).unwrap();
-        let source = Source { name: "x".into(), path, array: None, given: None };
-        let found = lists(&source).unwrap();
-        assert_eq!(found, ["labels", "weights"]);
-        let layers: Vec<String> =
-            parts(&source, Side::Images, &found).unwrap().into_iter().map(|layer| layer.name).collect();
-        assert_eq!(layers, ["a", "b"]);
+        let labels = || DatasetBuilder::typed_data("labels", vec![3], &[0_u64, 1, 1]).unwrap();
+        let weights = || DatasetBuilder::typed_data("weights", vec![3, 1], &[0.5, 1.0, 0.5]).unwrap();
+        let layers = |file: Hdf5Builder| -> Vec<(String, Option<String>)> {
+            let path = directory.path().join("x.h5");
+            let file = file.dataset(labels()).dataset(weights()).into_plan().unwrap();
+            std::fs::write(&path, file.encode(WriteOptions::default()).unwrap()).unwrap();
+            let source = Source { name: "x".into(), path, array: None, given: None };
+            let found = lists(&source).unwrap();
+            assert_eq!(found, ["labels", "weights"]);
+            let parts = parts(&source, Side::Images, &found).unwrap();
+            parts.into_iter().map(|layer| (layer.name, layer.array)).collect()
+        };
+        let called = |name: &str, array: &str| (name.to_string(), Some(array.to_string()));
+        let two = Hdf5Builder::new().dataset(array("b")).dataset(array("a"));
+        assert_eq!(layers(two), [called("a", "a"), called("b", "b")]);
+        assert_eq!(layers(Hdf5Builder::new().dataset(array("a"))), [called("x", "a")]);
     }
 }
