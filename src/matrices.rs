@@ -155,6 +155,8 @@ pub struct Matrices {
     pub units: Option<Vec<String>>,
     /// What the matrices leave out of their vectors, one per group; empty where nobody knows.
     pub scales: Vec<Scales>,
+    /// What the user should know of the values.
+    pub doubts: Vec<String>,
     /// How it was read.
     pub read: Read,
 }
@@ -402,7 +404,7 @@ fn matrices(
         names: names.first().map(|names| shown(names)),
         order: None,
     };
-    Ok(Matrices { name, rsms, groups, names, unfit, units: None, scales: Vec::new(), read })
+    Ok(Matrices { name, rsms, groups, names, unfit, units: None, scales: Vec::new(), doubts: Vec::new(), read })
 }
 
 /// What [`Read`] keeps of two names or more: the first two and the last.

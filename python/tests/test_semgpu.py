@@ -235,6 +235,10 @@ def test_wrong_input_is_said():
     for wrong in (-1, 2**64, 1.5):
         raises(ValueError, lambda wrong=wrong: semgpu.test(x, x, permutations=wrong), f"permutations {wrong}: expected a")
     raises(ValueError, lambda: semgpu.test(x, x, concepts=["a"] * 8), "stands twice")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        semgpu.test(x, {"few": x[:, :2]}, measure="cka", permutations=30, device="cpu")
+    assert any('layers["few"]: 2 units' in str(warning.message) for warning in said), said
     raises(ValueError, lambda: semgpu.test(semgpu.rsm(x), x, measure="cka"), "words: a matrix of correlations")
     raises(ValueError, lambda: semgpu.test(np.triu(semgpu.rsm(x)), x, measure="cka"), "words: a matrix of correlations")
     uneven = semgpu.rsm(x)

@@ -55,10 +55,11 @@ impl TestRequest {
         }));
         all.extend(images.iter_mut());
         let unnamed = all.iter().filter(|_| !self.by_order).filter_map(|matrices| matrices.doubt().transpose());
-        let mut unnamed = unnamed.collect::<Result<Vec<String>, _>>()?;
+        let unnamed = unnamed.collect::<Result<Vec<String>, _>>()?;
         // What is said alike of the arrays of one file is said once.
         let mut said = HashSet::new();
-        unnamed.retain(|doubt| said.insert(doubt.clone()));
+        let doubts = all.iter().flat_map(|matrices| matrices.doubts.iter().cloned()).chain(unnamed);
+        let of_files: Vec<String> = doubts.filter(|doubt| said.insert(doubt.clone())).collect();
         self.check_axes(&all)?;
         check_sizes(&all, self.has_spaces())?;
         let count = all[0].read.concepts;
@@ -100,7 +101,7 @@ impl TestRequest {
             groups,
             concepts: concepts.unwrap_or_else(|| numbers(0, count)),
         };
-        let doubts = unnamed.into_iter().chain(doubt).chain(other_groups).collect();
+        let doubts = of_files.into_iter().chain(doubt).chain(other_groups).collect();
         let word_spaces = if self.has_spaces() { word_spaces(&places, &models) } else { Vec::new() };
         let model = |Matrices { name, mut rsms, scales, .. }| Words {
             name,
@@ -241,6 +242,7 @@ fn split(array: Matrices, layers: &[String], list: &Path) -> Result<Vec<Matrices
             unfit: array.unfit.clone(),
             units: array.units.clone(),
             scales: scales(group),
+            doubts: array.doubts.clone(),
             read,
         }
     };
@@ -340,6 +342,7 @@ fn of_vectors(source: &Source, concepts: Option<&[String]>, progress: &Progress)
         unfit: None,
         units: None,
         scales: vec![scales],
+        doubts: Vec::new(),
         read,
     })
 }

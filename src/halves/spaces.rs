@@ -89,7 +89,7 @@ impl TestRequest {
                 }
             }
         };
-        progress.warn(features.doubt_of_matrix()?.into_iter().chain(features.doubt_of_units()));
+        let doubts = features.doubt_of_matrix()?.into_iter().chain(features.doubt_of_units()).collect();
         let path = features.path();
         let task = progress.task(features.work());
         task.now(format!("{}: {}", source.name, path.display()));
@@ -122,7 +122,7 @@ impl TestRequest {
             order: None,
         };
         let units = features.unit_names();
-        Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, unfit, units, scales, read })
+        Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, unfit, units, scales, doubts, read })
     }
 }
 
