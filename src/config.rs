@@ -95,7 +95,7 @@ pub struct Config<N = NetworkConfig> {
 }
 
 /// `[network]`.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
     /// One of `semgpu layers`; with a `file`, what results call it: the file's name if left out.

@@ -54,5 +54,6 @@ pub(super) fn describe(plans: &Plans, progress: &Progress) {
     // The most that a network has of which they take more than itself.
     let most = plans.outlines.iter().filter(|outline| line(outline).is_some()).max_by_key(|outline| outline.layers);
     most.and_then(line).iter().for_each(|line| progress.line(line));
+    progress.warn(plans.sweep.doubt_of_copies());
     progress.warn(&inputs.warnings);
 }

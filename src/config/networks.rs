@@ -159,6 +159,28 @@ impl Sweep {
         })
     }
 
+    /// Networks that are the same but for their labels and layers, if any: random weights too, which one seed decides.
+    pub fn doubt_of_copies(&self) -> Option<String> {
+        let unnamed = |member: &Member| NetworkConfig { label: None, layers: None, ..member.config.network.clone() };
+        let networks: Vec<NetworkConfig> = self.members.iter().map(unnamed).collect();
+        let mut copies = (0..networks.len()).filter_map(|n| {
+            let first = networks[..n].iter().position(|other| *other == networks[n])?;
+            Some((&self.members[first].label, &self.members[n]))
+        });
+        let (first, Member { label, config }) = copies.next()?;
+        let remedy = match config.network.random {
+            true => {
+                "the seed of the file decides their random weights: a file with another seed, and another run.out, has others"
+            }
+            false => "name another file, or leave it out",
+        };
+        let more = copies.count();
+        let more = if more > 0 { format!("; {more} more are copies too") } else { String::new() };
+        Some(format!(
+            "[[network]] {label:?}: the same network and weights as {first:?}, whose results it repeats; {remedy}{more}"
+        ))
+    }
+
     /// All labels, for messages.
     pub fn labels(&self) -> Vec<String> {
         self.members.iter().map(|member| member.label.clone()).collect()
@@ -291,6 +313,18 @@ mod tests {
             assert!(said.contains("[[network]] 2"), "{label:?}: {said}");
         }
         assert!(refused("network = []\n", &[]).contains("no network"));
+    }
+
+    #[test]
+    fn a_network_that_stands_twice_is_told() {
+        assert_eq!(sweep(TWO, &[]).doubt_of_copies(), None);
+        let twice = TWO.replace("weights = \"v.pth\"", "random = true");
+        let said = sweep(&twice, &["network.0.layers=[\"fc1\"]"]).doubt_of_copies().unwrap();
+        let begin = "[[network]] \"VGG16, trained\": the same network and weights as \"vgg16\", whose results it repeats; the seed";
+        assert!(said.starts_with(begin), "{said}");
+        let of_files = TWO.replace("random = true", "weights = \"v.pth\"");
+        assert!(sweep(&of_files, &[]).doubt_of_copies().unwrap().ends_with("; name another file, or leave it out"));
+        assert_eq!(sweep(&of_files, &["network.1.weights=w.pth"]).doubt_of_copies(), None);
     }
 
     #[test]
