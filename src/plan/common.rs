@@ -82,8 +82,9 @@ impl Common {
         };
         let words: Vec<Words> = models.into_iter().map(|model| model.words).collect();
         let sum = |file: &Path| -> Result<_, PlanError> { Ok(checksum::of_files(&vectors::files(file)?)?) };
-        let word_sums = config.words.par_iter().map(|words| sum(&words.file)).collect::<Result<_, _>>()?;
+        let word_sums = config.words.par_iter().map(|words| sum(&words.file)).collect::<Result<Vec<_>, _>>()?;
         unchanged.check()?;
+        warnings.extend(words::doubt_of_copies(&config.words, &word_sums));
         Ok(Self {
             inputs: Inputs { manifest, words, arrival: None, warnings },
             image_sums,

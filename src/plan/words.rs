@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::classes::Classes;
-use crate::config::{Config, OneVsTwoConfig, draws};
+use crate::config::{Config, OneVsTwoConfig, WordsConfig, draws};
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::plan::PlanError;
@@ -71,6 +71,17 @@ pub fn classless(manifest: &Manifest) -> Option<String> {
             manifest.concepts.len()
         )
     })
+}
+
+/// What is to be said of word models that are copies of one another, by their checksums.
+pub fn doubt_of_copies(words: &[WordsConfig], sums: &[String]) -> Option<String> {
+    let copy = |n: usize| Some([sums[..n].iter().position(|sum| *sum == sums[n])?, n]);
+    let [one, copy] = (0..sums.len()).find_map(copy)?.map(|n| &words[n]);
+    let file = copy.file.display();
+    Some(format!(
+        "{file}: {:?} has the vectors of {:?}, by their SHA-256; name another file, or leave it out",
+        copy.name, one.name
+    ))
 }
 
 /// Reads every word model's file once.
@@ -201,6 +212,14 @@ mod tests {
         let path = directory.join(name);
         std::fs::write(&path, words.iter().enumerate().map(line).collect::<String>()).unwrap();
         path
+    }
+
+    #[test]
+    fn word_models_of_one_file_are_told() {
+        let config: Config = toml::from_str(CONFIG).unwrap();
+        let said = |sums: [&str; 2]| doubt_of_copies(&config.words, &sums.map(String::from));
+        assert_eq!(said(["1", "2"]), None);
+        assert!(said(["1", "1"]).unwrap().starts_with("b.txt: \"b\" has the vectors of \"a\", by their SHA-256"));
     }
 
     #[test]
