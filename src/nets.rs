@@ -35,6 +35,7 @@ pub use positions::{Filter, Resample};
 pub use stage::{Batch, Stage, Taps};
 pub use tokens::{Embed, Token};
 
+use crate::imagenet::CLASSES;
 use crate::weights::{self, Assignment, Ignored, WeightsError, WeightsFile};
 
 /// The networks of this build, in the order `semgpu layers` lists them.
@@ -171,7 +172,7 @@ impl Network {
         let others: Vec<(&str, Assignment)> =
             self.forms.iter().map(|other| (other.name, self.account(&self.draw(other), file))).collect();
         let (path, network, form) = (file.path().into(), self.name.to_string(), form.form.clone());
-        let fits = if others.iter().any(|(_, other)| other.is_complete()) { Vec::new() } else { named_alike(file) };
+        let fits = if others.iter().any(|(_, other)| fits(other)) { Vec::new() } else { named_alike(file) };
         if !fits.is_empty() {
             return Err(WeightsError::OtherNetwork { path, network, fits });
         }
@@ -189,12 +190,16 @@ impl Network {
     }
 }
 
-/// The networks whose tensors, by name and shape, are those of a file without a graph, no more and no fewer.
+/// The networks whose tensors, by name and shape, are those of a file without a graph, no more and no fewer, whatever its classes.
 fn named_alike(file: &dyn WeightsFile) -> Vec<&'static str> {
-    let fits =
-        |network: &&&Network| network.forms.iter().any(|form| network.account(&network.draw(form), file).is_complete());
-    let alike = NETS.iter().filter(|_| file.graph().is_none()).filter(fits);
-    alike.map(|network| network.name).collect()
+    let alike =
+        |network: &&&Network| network.forms.iter().any(|form| fits(&network.account(&network.draw(form), file)));
+    NETS.iter().filter(|_| file.graph().is_none()).filter(alike).map(|network| network.name).collect()
+}
+
+/// Whether nothing is wrong, or the classes alone.
+fn fits(account: &Assignment) -> bool {
+    account.is_complete() || account.is_of_other_classes(CLASSES)
 }
 
 /// The class of each image: the first of its highest outputs. An image with an output that is not finite comes back as
@@ -367,6 +372,25 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_file_of_another_network_is_recognised_whatever_its_classes() {
+        let network = |name: &str| find(name).unwrap();
+        let form = network("resnet18").blueprint("torchvision").unwrap();
+        let file = listing(&form.with_classes(24).unwrap());
+        let refused = |name: &str| {
+            let network = network(name);
+            network.assign(&network.blueprint("torchvision").unwrap(), &file).unwrap_err().to_string()
+        };
+        for name in ["resnet34", "resnet50"] {
+            assert!(refused(name).contains("holds the weights of resnet18, not of"), "{}", refused(name));
+        }
+        assert!(
+            refused("resnet18").contains("fc.weight has shape [24, 512], expected [1000, 512]"),
+            "{}",
+            refused("resnet18")
+        );
     }
 
     /// Two devices sum in different orders: n roundings of 2^-24 add up to about sqrt(n) of them, here n <= 144 products

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::checksum;
 use crate::error::Error;
+use crate::imagenet::CLASSES;
 use crate::nets::{Blueprint, Layer, Network};
 use crate::plan;
 use crate::progress::Progress;
@@ -199,7 +200,10 @@ fn account(
         Err(WeightsError::Unfit { path, .. }) => {
             let stages = network.stages();
             let head = network.head(&account, stages.len()).filter(|&head| head > 0);
-            let head = head.map(|head| without(stages[head..].iter().flat_map(|stage| &stage.layers)));
+            let lacking = |head: usize| without(stages[head..].iter().flat_map(|stage| &stage.layers));
+            let classes =
+                if account.is_of_other_classes(CLASSES) { ", or its classes listed for network.classes" } else { "" };
+            let head = head.map(|head| format!("{}{classes}", lacking(head)));
             let what = match (part_of(&path), head) {
                 (Some(part), _) => format!("not the weights of {} alone, {part}", network.name),
                 (None, Some(without)) => format!("weights of {} but for {without}", network.name),

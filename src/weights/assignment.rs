@@ -167,6 +167,13 @@ impl Assignment {
         Some(format!("{}: left out, {OTHER_HEAD}: {count} such as {first}", path.display()))
     }
 
+    /// Whether nothing is wrong but shapes that a list of other classes than so many changes.
+    pub fn is_of_other_classes(&self, classes: usize) -> bool {
+        let shapes =
+            !self.misshapen.is_empty() && self.misshapen.iter().all(|tensor| tensor.expected.contains(&classes));
+        shapes && self.missing.is_empty() && self.unused.is_empty() && self.contradictions.is_empty()
+    }
+
     /// Whether every parameter has its tensor and every tensor that is not ignored its parameter.
     pub fn is_complete(&self) -> bool {
         self.missing.is_empty() && self.misshapen.is_empty() && self.unused.is_empty() && self.contradictions.is_empty()

@@ -214,4 +214,8 @@ fn a_head_of_other_classes_is_left_out_where_no_layer_needs_it() {
     let run = ["run", "--config", &config, "--out", &out, "--set", &weights, "--set", "network.layers=all"];
     let said = fail(&run, 2);
     assert!(said.contains("[100, 512, 1, 1]") && said.contains("leave conv10, logits out of network.layers"), "{said}");
+    let said = fail(&["inspect", &small.text("tuned.safetensors"), "--network", "squeezenet1_1"], 2);
+    let remedies =
+        "but for conv10, logits, to be left out of network.layers, or its classes listed for network.classes: ";
+    assert!(said.contains(remedies), "{said}");
 }
