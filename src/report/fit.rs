@@ -69,10 +69,15 @@ pub fn is_whole_number(name: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Names and the title of their axis, which says what a shortened name stands for; short names stay whole.
-pub fn titled(names: &[&str], title: &str) -> (Vec<String>, String) {
+/// [`short`] where a name is long; short names stay whole.
+pub fn shortened(names: &[&str]) -> Option<Short> {
     let long = names.iter().any(|name| name.chars().count() > LONG);
-    match short(names).filter(|_| long) {
+    short(names).filter(|_| long)
+}
+
+/// Names and the title of their axis, which says what a [`shortened`] name stands for.
+pub fn titled(names: &[&str], title: &str) -> (Vec<String>, String) {
+    match shortened(names) {
         Some(Short { names, example }) => (names, format!("{title} ({example})")),
         None => (names.iter().map(|name| name.to_string()).collect(), title.to_string()),
     }

@@ -58,9 +58,10 @@ impl Title {
 pub struct Notes(Vec<String>);
 
 impl Notes {
-    /// Breaks each line of `text` at spaces into lines no wider than `width`.
+    /// Breaks each line of `text` at spaces into lines no wider than `width`; of a longer word the middle is left out.
     pub fn wrapped(text: &str, width: f64) -> Self {
-        Self(text.lines().flat_map(|line| fit::wrapped(line, TEXT, width)).collect())
+        let lines = text.lines().flat_map(|line| fit::wrapped(line, TEXT, width));
+        Self(lines.map(|line| fit::cut(&line, TEXT, width)).collect())
     }
 
     /// What they take below the figure.
@@ -81,6 +82,16 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notes_with_a_name_wider_than_the_figure_fit() {
+        let notes = Notes::wrapped(&format!("Best layer: {}, of all.", "one_module.".repeat(20)), 800.0).0;
+        assert!(notes.iter().all(|line| TEXT.width(line) <= 800.0), "{notes:?}");
+        assert!(
+            notes[0] == "Best layer:" && notes[1].starts_with("one_module.") && notes[1].contains('…'),
+            "{notes:?}"
+        );
+    }
 
     #[test]
     fn every_title_fits() {

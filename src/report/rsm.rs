@@ -33,11 +33,15 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             let name = Name { of: model.words.to_string(), ..Name::default() };
             matrices.extend(material.words(model.words)?.map(|rsm| (name, rsm)));
         }
+        let short = fit::shortened(&curves.labels);
         for (layer, name) in shown(&curves) {
+            let of = short.as_ref().map_or_else(|| name.of.clone(), |short| short.names[layer].clone());
+            let name = Name { of, ..name };
             matrices.extend(material.layer(curves.layers[layer])?.map(|rsm| (name, rsm)));
         }
         if !matrices.is_empty() {
             let title = material.said().network(curves.network);
+            let example = short.map_or_else(String::new, |short| format!(" Names: {}.", short.example));
             drawings.push(Drawing {
                 stem: curves.stem(FIGURE.name),
                 network: curves.network.to_string(),
@@ -45,7 +49,8 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     "Similarity matrices of the word models and of layers of {}",
                     material.said().network(curves.network)
                 ),
-                picture: Matrices { title, matrices, mean: curves.mean(material.said()), order: &order }.draw(),
+                picture: Matrices { title, matrices, mean: curves.mean(material.said()), example, order: &order }
+                    .draw(),
             });
         }
     }
@@ -143,6 +148,8 @@ struct Matrices<'a> {
     matrices: Vec<(Name, Rsm)>,
     /// Over what they are means, behind a comma.
     mean: String,
+    /// What shortened names stand for, a sentence behind a blank.
+    example: String,
     order: &'a Order,
 }
 
@@ -225,11 +232,12 @@ impl Matrices<'_> {
     fn draw(&self) -> Picture {
         let notes = Notes::wrapped(
             &format!(
-                "Pearson correlations of concepts{}.{}{} Each matrix has its own colour scale, from the 1st to the 99th \
+                "Pearson correlations of concepts{}.{}{}{} Each matrix has its own colour scale, from the 1st to the 99th \
                  percentile of {}; entries on the diagonal are omitted.",
                 self.mean,
                 self.dot(),
                 self.order.said,
+                self.example,
                 if self.dot().is_empty() { "its entries" } else { "its dots" }
             ),
             WIDTH - 2.0 * EDGE,
@@ -357,8 +365,13 @@ mod tests {
         assert_eq!(order.categories[39], ("concept 39".to_string(), 39));
         let rsm = Rsm::new(40, (0..1600).map(|n| if n % 41 == 0 { 1.0 } else { 0.5 }).collect());
         let name = Name { of: "fc1".into(), ..Name::default() };
-        let figure =
-            Matrices { title: "VGG16".into(), matrices: vec![(name, rsm)], mean: String::new(), order: &order };
+        let figure = Matrices {
+            title: "VGG16".into(),
+            matrices: vec![(name, rsm)],
+            mean: String::new(),
+            example: String::new(),
+            order: &order,
+        };
         assert!(figure.side() > 350.0 && figure.draw().svg.contains(">concept 39</text>"));
     }
 
@@ -382,7 +395,8 @@ mod tests {
         let note = |concepts: usize| {
             let rsm = Rsm::new(concepts, vec![0.5; concepts * concepts]);
             let matrices = vec![(Name { of: "fc1".into(), ..Name::default() }, rsm)];
-            Matrices { title: String::new(), matrices, mean: String::new(), order: &order }.dot()
+            Matrices { title: String::new(), matrices, mean: String::new(), example: String::new(), order: &order }
+                .dot()
         };
         assert_eq!(
             [MOST, MOST + 1].map(note),
@@ -397,8 +411,13 @@ mod tests {
             for order in [Order::named(&concepts), Order::new(&concepts)] {
                 let name = Name { of: "fc1".into(), ..Name::default() };
                 let rsm = Rsm::new(count, vec![1.0; count * count]);
-                let figure =
-                    Matrices { title: String::new(), matrices: vec![(name, rsm)], mean: String::new(), order: &order };
+                let figure = Matrices {
+                    title: String::new(),
+                    matrices: vec![(name, rsm)],
+                    mean: String::new(),
+                    example: String::new(),
+                    order: &order,
+                };
                 let (em, heights) = figure.placed();
                 let row = figure.side() / count as f64;
                 assert!(em <= row && heights.len() == count, "{count}: {em} of {row}");
@@ -426,6 +445,7 @@ mod tests {
             title: "ViT".into(),
             matrices: vec![(name("fc1", "best"), rsm()), (long, rsm())],
             mean: String::new(),
+            example: String::new(),
             order: &order,
         };
         let lines = figure.lines(&figure.matrices[1].0);
@@ -438,6 +458,19 @@ mod tests {
         assert!(lines[0].0.starts_with("encoder.") && lines[0].0.ends_with("attention"), "{}", lines[0].0);
         let many = Name { models: 3, ..name("fc1", "best for SkipGram, Cross-lingual, one with a long name") };
         assert_eq!(figure.lines(&many)[1].0, "best for 3 word models");
+    }
+
+    #[test]
+    fn long_names_of_layers_lose_what_they_share() {
+        let directory = tempfile::tempdir().unwrap();
+        let labels = ["0", "1", "2"].map(|n| format!("model.blocks.{n}.mlp.activation"));
+        let results = Results { accuracy: rows("net", &labels, &["a"]), ..Results::default() };
+        let of_run = ResultsDir::new(directory.path());
+        for label in &labels {
+            arrays::write_npy(&of_run.layer_rsm(label), &[1, 2, 2], &[1.0, 0.5, 0.5, 1.0]).unwrap();
+        }
+        let svg = draw(&Material::read(&results, directory.path()).unwrap()).unwrap().remove(0).picture.svg;
+        assert!(svg.contains("model.blocks.n.mlp.activation.") && !svg.contains(">model"), "{svg}");
     }
 
     #[test]
