@@ -189,6 +189,9 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
     if let Some((_, name, clash)) = first_clash(config.words.iter().map(|words| words.name.as_str()), []) {
         return Err(PlanError::SameName(name.to_string(), clash));
     }
+    if config.spelling.case.is_empty() {
+        return Err(PlanError::value("spelling.case", "one of as-is, lower, upper at least", "[]".into()));
+    }
     if let Some(method) = names::twice(&config.rsa.methods) {
         let found = format!("{method} twice");
         return Err(PlanError::value("rsa.methods", "each method once", found));

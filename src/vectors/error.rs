@@ -30,7 +30,8 @@ pub enum VectorsError {
     /// The first bytes are of no format that is read.
     #[error(
         "{}: begins with \"{begins}\", expected word vectors: {expected}; of any other table numpy.savez(\"vectors.npz\", \
-         words=names, vectors=array) makes one, of gensim's own files KeyedVectors.load(FILE).save_word2vec_format(OUT)",
+         words=names, vectors=array) makes one, of gensim's own files KeyedVectors.load(FILE).save_word2vec_format(OUT), of \
+         fastText's .bin there is a .vec, what is packed (.bz2, .xz, .7z) is to be unpacked",
         path.display()
     )]
     Format {

@@ -205,6 +205,8 @@ fn a_wrong_number_of_values_names_the_line() {
     assert!(headed.ends_with(": line 3: 2 values, expected 3"), "{headed}");
     let odd = message("the 1 2 3\nzebra 1 x 3\n");
     assert!(odd.ends_with(": line 2: \"x\" is not a number"), "{odd}");
+    let first = message("zebra 1 2 x 3\ntick 1 2 3 4\n");
+    assert!(first.ends_with(": line 1: \"x\" is not a number"), "{first}");
 }
 
 #[test]
@@ -266,9 +268,9 @@ fn other_files_are_refused_by_what_they_are() {
         (b"\xff\xfez\0 \x001\0\n\0", "is UTF-16, expected UTF-8; save it as UTF-8"),
         (b"\0z\0 \x001\0 \x002\0\n", "is UTF-16"),
         (b"<!DOCTYPE html>\n", "begins with \"<!DOCTYPE html>\\n\""),
-        (b"\xba\x16\x4f\x2f\x0c\0\0\0", "begins with"),
         (b"word,d0,d1\nzebra,1,2\n", "numpy.savez(\"vectors.npz\", words=names, vectors=array) makes one"),
         (b"\x80\x04\x95pickled", "save_word2vec_format(OUT)"),
+        (b"\xba\x16O/\x0c\0\0\0", "of fastText's .bin there is a .vec"),
         (&gzip(&safetensors(true)), "inside gzip cannot be read in place"),
         (
             &renamed,

@@ -143,16 +143,17 @@ fn take_line(line: &[u8], number_of_line: u64, wanted: &mut Wanted) -> Result<()
     if values.len() < dimensions || (word.is_empty() && !line.first().is_some_and(is_blank)) {
         return Err(values_error(fields(line).count().saturating_sub(1)));
     }
-    if fields(word).nth(1).is_some_and(|second| number(second).is_some()) {
-        return Err(values_error(fields(line).count() - 1));
-    }
-    let parse = |field: &[u8]| {
-        number(field).ok_or_else(|| VectorsError::Number {
-            path: wanted.path.into(),
-            line: number_of_line,
-            found: String::from_utf8_lossy(field).into_owned(),
-        })
+    let number_error = |field: &[u8]| VectorsError::Number {
+        path: wanted.path.into(),
+        line: number_of_line,
+        found: String::from_utf8_lossy(field).into_owned(),
     };
+    if fields(word).nth(1).is_some_and(|second| number(second).is_some()) {
+        // Of a first line, whose values end at what is no number.
+        let odd = fields(word).next_back().filter(|last| number(last).is_none());
+        return Err(odd.map_or_else(|| values_error(fields(line).count() - 1), number_error));
+    }
+    let parse = |field: &[u8]| number(field).ok_or_else(|| number_error(field));
     let vector = values.into_iter().rev().map(parse).collect::<Result<Vec<f32>, _>>()?;
     wanted.keep(word, vector, "line", number_of_line);
     Ok(())

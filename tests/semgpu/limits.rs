@@ -54,6 +54,7 @@ fn limits_are_told_in_second_0() {
         ("two_vs_two.permutations=4294967295", "0 to 100,000,000"),
         ("one_vs_two.permutations=4294967295", "0 to 100,000,000"),
         ("run.threads=100000", "1 to 1024"),
+        ("spelling.case=[]", "one of as-is, lower, upper at least"),
         ("words.0.name=\"a\\u0000b\"", "without control characters"),
         ("words.0.name=\"a\\nb\"", "without control characters"),
         (&long, "1 to 200 bytes"),
