@@ -145,6 +145,15 @@ pub struct Estimate {
     pub start: f64,
 }
 
+impl Estimate {
+    /// What is to be said of shards that spend their time on their start.
+    pub fn doubt(&self, Size(size): Size) -> Option<String> {
+        (self.start >= size.as_secs_f64()).then(|| {
+            format!("--size: a shard takes {:.1} s to start, so one of this size is a single group or draw; give a longer one", self.start)
+        })
+    }
+}
+
 impl Cut {
     /// Cuts `groups` groups and `permutations` draws and the observed value into pieces of `size` by the estimate; one
     /// group at least.
@@ -268,6 +277,8 @@ mod tests {
         assert_eq!(text(&cut.groups), ["1-2", "3-5"]);
         assert_eq!(text(&cut.draws), ["0-499", "500-1000"]);
         assert_eq!(cut.groups_commands()[1], "semgpu shard x.toml --groups 3-5");
+        assert!(cut.estimate.doubt("2s".parse().unwrap()).unwrap().starts_with("--size: a shard takes 2.0 s to start"));
+        assert_eq!(cut.estimate.doubt("3s".parse().unwrap()), None);
         for (groups, permutations, size) in [(1, 0, "1s"), (7, 1, "3s"), (830, 99_999, "1h30m")] {
             let cut = self::cut(groups, permutations, 1.5, 0.001, size);
             for (spans, first, last) in [(&cut.groups, 1, groups as u64), (&cut.draws, 0, permutations)] {
