@@ -136,14 +136,22 @@ fn group_seconds(plan: Plan, progress: &Progress) -> Result<(f64, f64), Error> {
         placement: &placement,
         progress,
     };
+    // By itself: what a group of large images takes is their decoding.
+    let started = Instant::now();
+    let mut gallery = Gallery::default();
+    for rgb in gallery.load(&manifest, &[0], Some(&images[..tried]), &model.input, tried).map_err(Error::failed)? {
+        progress.interrupt.check()?;
+        rgb.map_err(Error::failed)?;
+    }
+    let decoding = started.elapsed().as_secs_f64();
     let started = Instant::now();
     let stages = first_half.run(weights, &mut checkpoint, &mut Gallery::default())?;
     let forward: f64 = stages.iter().map(|stage| stage.forward_seconds).sum();
     let similarity: f64 = stages.iter().map(|stage| stage.similarity_seconds).sum();
-    let before = started.elapsed().as_secs_f64() - forward - similarity;
+    let before = (started.elapsed().as_secs_f64() - decoding - forward - similarity).max(0.0);
     // Images go through the network one after the other, their products grow with the square.
     let times = whole as f64 / tried as f64;
-    Ok((forward * times + similarity * times * times, before))
+    Ok(((decoding + forward) * times + similarity * times * times, before))
 }
 
 /// Seconds of a draw of all tests.

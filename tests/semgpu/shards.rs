@@ -356,6 +356,15 @@ fn tables_of_commands_replace_no_file_of_others() {
 }
 
 #[test]
+fn decoding_is_part_of_what_a_group_takes() {
+    let small = Small::make();
+    let (config, out, tables) = (small.text("experiment.toml"), small.text("out"), small.text("tables"));
+    call(&["shards", &config, "--out", &out, "--tables", &tables, "--device", "cpu", "--set", "network.layers=[]"]);
+    let list: serde_json::Value = serde_json::from_str(&small.read("out.shards/shards.json")).unwrap();
+    assert!(list["estimate"]["group"].as_f64().unwrap() > 0.0, "{}", list["estimate"]);
+}
+
+#[test]
 fn two_experiments_of_one_place_are_not_cut() {
     let small = Small::make();
     let configs = ["experiment.toml", "other.toml"].map(|name| small.text(name));
