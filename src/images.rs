@@ -148,7 +148,7 @@ pub enum ImageError {
         form: &'static str,
     },
     /// The first bytes are of no format that is read.
-    #[error("{}: begins with \"{begins}\", expected a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM image", path.display())]
+    #[error("{}: begins with \"{begins}\", expected a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM image; save it as one of these", path.display())]
     Format {
         /// The file.
         path: PathBuf,

@@ -115,18 +115,20 @@ impl Confused<'_> {
         self.title().draw(&mut canvas);
         let column = (WIDTH - 2.0 * EDGE) / COLUMNS as f64;
         let side = SIDE as f64;
-        for (n, Pair { row, images }) in self.pairs.iter().enumerate() {
+        let regular = TextStyle::regular(0.75 * TICK_LABEL, INK);
+        let concepts = self.pairs.iter().flat_map(|Pair { row, .. }| [&row.concept_a, &row.concept_b]);
+        let names: Vec<String> = concepts.map(|concept| concept.replace('_', " ")).collect();
+        let names = fit::cut_apart(&names, TextStyle { em: fit::SMALL * regular.em, ..regular }, side);
+        for (n, (Pair { row, images }, names)) in self.pairs.iter().zip(names.chunks(2)).enumerate() {
             let left = EDGE + (n % COLUMNS) as f64 * column;
             let top = self.top() + (n / COLUMNS) as f64 * PAIR;
-            for (m, (concept, image)) in [&row.concept_a, &row.concept_b].into_iter().zip(images).enumerate() {
+            for (m, (name, image)) in names.iter().zip(images).enumerate() {
                 let corner = (left + m as f64 * (side + GAP), top);
                 match image {
                     Some(image) => canvas.raster(image, corner, side, side),
                     None => canvas.polygon(&square(corner, side), LIGHT, 1.0),
                 }
-                let name = concept.replace('_', " ");
-                let regular = TextStyle::regular(0.75 * TICK_LABEL, INK);
-                let (name, style) = fit::shrunk(&name, regular, side);
+                let (name, style) = fit::shrunk(name, regular, side);
                 let at = (corner.0, top + side + 0.9 * TICK_LABEL);
                 canvas.text(&name, style, at, Anchor::Start);
             }
@@ -174,12 +176,16 @@ mod tests {
             groups_lost: 4,
             groups_tied: u64::from(concept_b == "sea_lion"),
         };
+        let alike = |letter: char| format!("{}{letter}{}", "m".repeat(30), "m".repeat(30));
         let mut results = Results {
             accuracy: rows("net", &labels, &["GloVe"]),
-            confused: vec![pair("pixels", "sun"), pair("fc1", "sea_lion"), pair("fc1", &"n".repeat(60))],
+            confused: ["sea_lion".to_string(), "n".repeat(60), alike('ß'), alike('þ')]
+                .map(|concept| pair("fc1", &concept))
+                .into(),
             stimuli: vec![stimulus("ant", "ant.png"), stimulus("sea_lion", "gone.png")],
             ..Results::default()
         };
+        results.confused.push(pair("pixels", "sun"));
         let manifest = directory.path().join("manifest.csv");
         record::tests::written(&ResultsDir::new(directory.path()), |run| {
             run["config"]["stimuli"]["manifest"] = manifest.display().to_string().into();
@@ -193,7 +199,8 @@ mod tests {
             assert_eq!(drawing.picture.svg.contains(&format!(">{text}</text>")), shown, "{text}");
         }
         assert!(drawing.picture.svg.contains("nn…nn") && !drawing.picture.svg.contains(&"n".repeat(60)));
-        assert_eq!(drawing.picture.svg.matches("<image").count(), 2, "the image that is gone is a grey square");
+        assert!(['ß', 'þ'].iter().all(|letter| drawing.picture.svg.contains(*letter)), "two names that look alike");
+        assert_eq!(drawing.picture.svg.matches("<image").count(), 4, "the image that is gone is a grey square");
 
         let notes = |groups: usize, mean: &str| {
             let best = AccuracyRow { groups, ..results.accuracy[0].clone() };
