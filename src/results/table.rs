@@ -14,7 +14,7 @@ use crate::results::{ResultsDir, write_atomically};
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
     /// The directory holds no such table.
-    #[error("{}: no such file; `semgpu run` and `semgpu test` write it into their --out directory", path.display())]
+    #[error("{}: no such file; `semgpu run` and `semgpu test` write it into their --out directory, which is to be named", path.display())]
     NoTable {
         /// Where it was looked for.
         path: PathBuf,
