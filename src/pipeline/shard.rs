@@ -139,7 +139,7 @@ fn group_seconds(plan: Plan, progress: &Progress) -> Result<(f64, f64), Error> {
     // By itself: what a group of large images takes is their decoding.
     let started = Instant::now();
     let mut gallery = Gallery::default();
-    for rgb in gallery.load(&manifest, &[0], Some(&images[..tried]), &model.input, tried).map_err(Error::failed)? {
+    for rgb in gallery.load(&manifest, &[0], Some(&image_sums[..tried]), &model.input, tried).map_err(Error::failed)? {
         progress.interrupt.check()?;
         rgb.map_err(Error::failed)?;
     }

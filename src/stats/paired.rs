@@ -12,9 +12,10 @@
 //!   that were only looked at: a layer that was chosen because it is the best is held against the others by the maximum over
 //!   every two layers.
 //!
-//! Of one degree of freedom, that of two groups, influences all lie along one line, whatever moves what. Such members are drawn each
-//! by itself: by shared weights any of 4 layers that have nothing to do with each other had a family-wise p of .05 or less in .18 of
-//! worlds, any of 12 in .44; of three groups or more in .04 to .08 (600 worlds).
+//! The influences of two groups all lie along one line, whatever moves what: by shared weights any of 4 layers that have nothing to
+//! do with each other had a family-wise p of .05 or less in .18 of worlds, any of 12 in .44; of three groups or more in .04 to .08
+//! (600 worlds). Of two, nothing is drawn: `p` is that of Student's t with one degree of freedom, and `p_fwer = 1 - (1 - p)^m` of
+//! `m` comparisons, as of independent ones.
 //!
 //! A difference of 0 has p = 1; of two sides that are one it is 0, its interval nothing else, and it takes no part in the
 //! maximum.
@@ -58,6 +59,8 @@
 //! p of .05 or less in .070 (12 concepts, accuracy .67), .024 (12, .92), .057 (30, .58) and .036 (30, .94) of worlds: with so few
 //! concepts the tails are heavier far out than Student's.
 
+use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
+
 use rayon::prelude::*;
 
 use super::bootstrap::Interval;
@@ -68,6 +71,9 @@ use super::{Interrupted, LEVEL, Progress, report};
 
 /// Keeps the draws' random numbers apart from others under the same seed.
 const STREAM: u64 = 0x7061_6972_6564_5f74;
+
+/// So many influences are those of two groups.
+const PAIR: usize = 2;
 
 /// So many influences are few enough to be drawn one by one.
 const FEW: usize = 256;
@@ -127,6 +133,11 @@ pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress
     if family.is_empty() {
         return Ok(Vec::new());
     }
+    if family[0].influences.len() == PAIR {
+        report(progress, draws)?;
+        let compared = own_ones(family);
+        return Ok(family.iter().map(|member| any_of(compared, of_two(member.t))).collect());
+    }
     let mut directions = directions(family.iter().map(|member| member.influences));
     if directions[0].len() > FEW.max(family.len()) {
         directions = in_their_span(directions);
@@ -160,8 +171,19 @@ pub fn differences(
     if family.is_empty() {
         return Ok(all);
     }
-    let beside = every_two(looked_at);
     let members: Vec<Member> = family.iter().map(|(_, spread)| Member::from(*spread)).collect();
+    if members[0].influences.len() == PAIR {
+        report(progress, draws)?;
+        let is_own = |n: &usize| looked_at[..*n].iter().all(|before| !are_one(before, &looked_at[*n]));
+        let looked_at = (0..looked_at.len()).filter(is_own).count();
+        let compared = own_ones(&members).max(looked_at * looked_at.saturating_sub(1) / 2);
+        for ((place, spread), member) in family.into_iter().zip(&members) {
+            let p = of_two(member.t);
+            all[place] = tested(spread, (LEVEL * FRAC_PI_2).tan(), [p, any_of(compared, p)]);
+        }
+        return Ok(all);
+    }
+    let beside = every_two(looked_at);
     let directions = directions(members.iter().map(|member| member.influences).chain(beside.iter().map(Vec::as_slice)));
     let mut freedom: Vec<usize> = members.iter().map(|member| member.freedom).collect();
     // Those beside the family have its fewest.
@@ -169,21 +191,37 @@ pub fn differences(
     let (drawn, largest) = drawn((&directions, &freedom), family.len(), draws, seed, progress)?;
     let p = |as_large: usize| (1 + as_large) as f64 / (1 + draws) as f64;
     for (n, (place, spread)) in family.into_iter().enumerate() {
-        let observed = spread.difference;
-        let deviation = spread.variance.sqrt();
-        let t = members[n].t;
         let mut own: Vec<f64> = drawn.iter().map(|all| all[n]).collect();
         own.sort_unstable_by(f64::total_cmp);
-        let reach = deviation * super::bootstrap::quantile(&own, LEVEL);
-        let end = |end: f64| end.clamp(-1.0, 1.0);
-        all[place] = Difference {
-            observed,
-            interval: Interval { low: end(observed - reach), high: end(observed + reach) },
-            p_value: p(own.iter().filter(|&&drawn| drawn >= t).count()),
-            p_fwer: p(largest.iter().filter(|&&drawn| drawn >= t).count()),
-        };
+        let as_large = |all: &[f64]| p(all.iter().filter(|&&drawn| drawn >= members[n].t).count());
+        all[place] = tested(spread, super::bootstrap::quantile(&own, LEVEL), [as_large(&own), as_large(&largest)]);
     }
     Ok(all)
+}
+
+/// A difference with the quantile of `|t|` that its interval reaches, and its p-values: by itself, and over the family.
+fn tested(spread: &Spread, quantile: f64, [p_value, p_fwer]: [f64; 2]) -> Difference {
+    let (observed, reach) = (spread.difference, spread.variance.sqrt() * quantile);
+    let end = |end: f64| end.clamp(-1.0, 1.0);
+    let interval = Interval { low: end(observed - reach), high: end(observed + reach) };
+    Difference { observed, interval, p_value, p_fwer }
+}
+
+/// Two-sided p of Student's t with one degree of freedom.
+fn of_two(t: f64) -> f64 {
+    FRAC_2_PI * t.recip().atan()
+}
+
+/// The p of any of so many independent comparisons.
+fn any_of(compared: usize, p: f64) -> f64 {
+    p.max(-(compared as f64 * (-p).ln_1p()).exp_m1())
+}
+
+/// How many members are no copy of one before them.
+fn own_ones(members: &[Member]) -> usize {
+    let is_copy = |one: &Member, other: &Member| one.t == other.t && one.influences == other.influences;
+    let is_own = |n: &usize| members[..*n].iter().all(|before| !is_copy(before, &members[*n]));
+    (0..members.len()).filter(is_own).count()
 }
 
 /// The differences of every two influences, but for those of two that are one to rounding.
@@ -191,13 +229,18 @@ fn every_two(of: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let mut differences = Vec::new();
     for (n, a) in of.iter().enumerate() {
         for b in &of[..n] {
-            let difference: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-            if dot(&difference, &difference) > LEFT * LEFT * dot(a, a).max(dot(b, b)) {
-                differences.push(difference);
+            if !are_one(a, b) {
+                differences.push(a.iter().zip(b).map(|(a, b)| a - b).collect());
             }
         }
     }
     differences
+}
+
+/// Whether influences are the same to rounding.
+fn are_one(a: &[f64], b: &[f64]) -> bool {
+    let apart: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
+    apart <= LEFT * LEFT * dot(a, a).max(dot(b, b))
 }
 
 /// As many influences of each.
@@ -262,8 +305,7 @@ fn drawn(
 }
 
 /// `|t*|` of every difference, of as many influences and with its degrees of freedom: the squares behind its estimated
-/// variance are of the same weights of concepts for all, as those of a matrix of variances (Wishart's) are. One of one degree of
-/// freedom is drawn by itself.
+/// variance are of the same weights of concepts for all, as those of a matrix of variances (Wishart's) are.
 fn draw(seed: u64, t: u64, directions: &[(&[f64], usize)]) -> Vec<f64> {
     let mut random = Random::keyed(seed ^ STREAM, t);
     let mut weights = vec![0.0; directions[0].0.len()];
@@ -279,11 +321,7 @@ fn draw(seed: u64, t: u64, directions: &[(&[f64], usize)]) -> Vec<f64> {
         }
     }
     let scaled = values.iter().zip(&squares).zip(directions);
-    let scaled = scaled.map(|((value, square), (_, freedom))| match freedom {
-        1 => (normal(&mut random) / normal(&mut random)).abs(),
-        freedom => value.abs() / (square / *freedom as f64).sqrt(),
-    });
-    scaled.collect()
+    scaled.map(|((value, square), (_, freedom))| value.abs() / (square / *freedom as f64).sqrt()).collect()
 }
 
 /// A standard normal number (Box & Muller 1958).

@@ -152,8 +152,8 @@ impl<'a> Sides<'a> {
             };
             let place = places[usize::from(!of_words)].remove(layer);
             let why = if measure.needs_gram() {
-                "its vectors do not differ, or by no more than the rounding of what they have in common (if so, take from every \
-                 unit its mean over the concepts)"
+                "its vectors are alike or all equally far apart, as far as this measure tells, or have far more in common than they \
+                 differ by (if so, take from every unit of the features its mean over the concepts)"
             } else {
                 "it does not vary over the concepts, or one has no correlation"
             };

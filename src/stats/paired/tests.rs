@@ -119,16 +119,21 @@ fn many_influences_are_drawn_in_the_space_of_the_members() {
 
 #[test]
 fn two_groups_do_not_tell_what_moves_together() {
-    // Their influences lie along one line. Three members are three chances to pass 12.706, the 95 % quantile of |t|: 1 - .95^3. The
-    // standard error of 20,000 draws is .0025.
-    let influences = [[0.5, -0.5], [-0.1, 0.1], [2.0, -2.0]];
-    let members = influences.each_ref().map(|influences| Member { t: 12.706, freedom: 1, influences });
-    let p = family_wise(&members, 20_000, 2, &go_on).unwrap();
-    assert!((p[0] - 0.1426).abs() < 0.0075, "{p:?}");
-    let variance = (0.5_f64 / 12.706).powi(2);
-    let spread = |own: [f64; 2]| Spread { difference: 0.5, variance, freedom: 1, influences: own.to_vec() };
-    let found = differences(&influences.map(spread), &[], 20_000, 2);
-    assert!(found.iter().all(|one| (one.p_value - 0.05).abs() < 0.005 && one.p_fwer > 2.0 * one.p_value), "{found:?}");
+    // Their influences lie along one line. 12.706 is the 95 % quantile of |t|; three members are three chances to pass it.
+    let influences = [[0.5, -0.5], [-0.1, 0.1], [2.0, -2.0], [0.5, -0.5]];
+    let members = influences.each_ref().map(|influences| Member { t: 12.7062, freedom: 1, influences });
+    let p = family_wise(&members, DRAWS, 2, &go_on).unwrap();
+    assert!(p.iter().all(|p| (p - 0.142625).abs() < 1e-5), "a copy is not paid for: {p:?}");
+    let spread = |own: [f64; 2]| Spread { difference: 0.5, variance: 0.25, freedom: 1, influences: own.to_vec() };
+    let among = |looked_at: &[Vec<f64>]| differences(&influences.map(spread)[..2], looked_at, DRAWS, 2)[0];
+    // Student's p of 1 is .5.
+    let found = among(&[]);
+    assert!((found.p_value - 0.5).abs() < 1e-12 && (found.p_fwer - 0.75).abs() < 1e-12, "{found:?}");
+    // Of three that were looked at and a copy, every two; the family's are among them.
+    let looked_at = [0.5, 0.0, 0.6, 0.5].map(|own| vec![own, -own]);
+    assert!((among(&looked_at).p_fwer - 0.875).abs() < 1e-12);
+    let narrow = differences(&[Spread { variance: 1e-4, ..spread([0.01, -0.01]) }], &[], DRAWS, 2)[0];
+    assert!((narrow.interval.high - 0.627062).abs() < 1e-6 && narrow.p_fwer == narrow.p_value, "{narrow:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A comparison in words: what was held against what, and how it was tested.
 
 use crate::names::distinct;
-use crate::report::compare::Comparison;
+use crate::report::compare::{Comparison, Overlay};
 use crate::report::html::methods::Paragraph;
 use crate::report::html::references;
 use crate::results::WithinRow;
@@ -61,7 +61,7 @@ fn differences(of: &Comparison) -> String {
             listed(&of.record.layers)
         );
     }
-    text + "All comparisons are paired: both curves are on the same concepts, and concepts that are easy for both make no \
+    text + "All comparisons are paired: both sides are on the same concepts, and concepts that are easy for both make no \
             difference."
 }
 
@@ -94,21 +94,26 @@ fn inference(of: &Comparison) -> String {
         ),
     };
     let drawn = record.generalise.said(groups);
-    let two = of.curves.iter().flat_map(|curve| curve.rows).any(|row| row.groups == FEWEST_GROUPS);
-    let alone = match record.generalise.over_groups() && two {
-        true => format!(
-            " Differences of one degree of freedom were drawn each by itself, for two {groups} do not tell how they are correlated."
-        ),
-        false => String::new(),
-    };
-    format!(
-        "For each difference {spread}. In units of its standard error it was held against {} (seed {}) of a multiplier bootstrap: \
-         random normal weights of {drawn}, which all differences of a family share, over a random standard error of such weights \
-         with {freedom}. \
-         p-values are two-sided, p = (1 + b) / (1 + m) with b of m draws at least as large; family-wise p-values take the largest \
-         of the family in each draw (single-step max-T; Westfall & Young, 1993).{alone} 95 % intervals are pointwise. Intervals and \
-         p-values generalise to {speaks}: not to other networks, nor to other word models.",
+    let in_draws = format!(
+        "In units of its standard error it was held against {} (seed {}) of a multiplier bootstrap: random normal weights of \
+         {drawn}, which all differences of a family share, over a random standard error of such weights with {freedom}. p-values \
+         are two-sided, p = (1 + b) / (1 + m) with b of m draws at least as large; family-wise p-values take the largest of the \
+         family in each draw (single-step max-T; Westfall & Young, 1993).",
         counted(record.resamples, "draw"),
         record.seed
+    );
+    let of_two = format!(
+        "Of two {groups} it was held against Student\u{2019}s t with one degree of freedom, two-sided, and family-wise p-values are \
+         1 − (1 − p)^m of the m comparisons of a family, as of independent ones: two {groups} do not tell how they are correlated."
+    );
+    let is_of_two = |curve: &Overlay| curve.rows.iter().all(|row| row.groups == FEWEST_GROUPS);
+    let held = match record.generalise {
+        Generalise::Groups if of.curves.iter().all(is_of_two) => of_two,
+        Generalise::Groups if of.curves.iter().any(is_of_two) => format!("{in_draws} {of_two}"),
+        _ => in_draws,
+    };
+    format!(
+        "For each difference {spread}. {held} 95 % intervals are pointwise. Intervals and p-values generalise to {speaks}: not to \
+         other networks, nor to other word models."
     )
 }

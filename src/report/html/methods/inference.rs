@@ -131,19 +131,22 @@ impl Settings<'_> {
         if all.is_empty() {
             return String::new();
         }
-        let alone = match rows.iter().any(|row| row.p_fwer.is_some() && row.freedom < 2.0) {
-            true => format!(
-                "; those of one degree of freedom are independent, for two {} do not tell how they are correlated",
+        let family = "all layers and word models of one measure and kind of comparison";
+        let of_two = self.null.generalise == Some(Generalise::Groups) && rows.iter().any(|row| row.freedom < 2.0);
+        let corrected = if of_two {
+            format!(
+                "1 − (1 − p)^m of the m comparisons over {family}, as of independent ones: two {} do not tell how they are correlated",
                 self.said().all()
-            ),
-            false => String::new(),
+            )
+        } else {
+            format!(
+                "against the maximum over {family}, in {} of a multivariate t whose members are correlated as the comparisons are",
+                counted(self.test.bootstrap, "draw")
+            )
         };
         format!(
-            " Compared layer by layer (intervals.csv), by Student\u{2019}s t, two-sided: {}. Family-wise p-values are against the \
-             maximum over all layers and word models of one measure and kind of comparison, in {} of a multivariate t whose \
-             members are correlated as the comparisons are{alone}.",
-            listed(&all),
-            counted(self.test.bootstrap, "draw")
+            " Compared layer by layer (intervals.csv), by Student\u{2019}s t, two-sided: {}. Family-wise p-values are {corrected}.",
+            listed(&all)
         )
     }
 

@@ -338,7 +338,7 @@ fn only_what_was_compared_is_said_to_have_been() {
     });
     says(
         &of_two,
-        &[("correlated as the comparisons are; those of one degree of freedom are independent, for two groups", true)],
+        &[("as of independent ones: two groups do not tell how they are correlated.", true), ("multivariate t", false)],
     );
     let untested = told(|record, results| {
         new(record, json!({"generalise": "concepts"}));
