@@ -297,14 +297,16 @@ fn a_query_that_sees_no_key_comes_to_zeros() {
     let mut d = Drawing::default();
     let (x, zero) = (d.tokens("x"), d.number(0.0));
     let mean = d.set("ReduceMean", &[&x], &[("axes", &[2])]);
-    let truth = d.reshaped(&mean, &[0, 1, 16, 1]);
+    let all = d.set("ReduceMean", &[&mean], &[("axes", &[1])]);
+    let above = d.node("Sub", &[&mean, &all]);
+    let truth = d.reshaped(&above, &[0, 1, 16, 1]);
     let truth = d.node("Greater", &[&truth, &zero]);
     let [masked, plain] = [&truth[..], ""].map(|mask| d.set("Attention", &[&x, &x, &x, mask], heads));
     let y = d.set("Concat", &[&masked, &plain], &[("axis", &[1])]);
-    let [mean, masked, plain, _] = values(d, [&mean, &masked, &plain, &y]);
-    assert!(mean.iter().any(|&mean| mean > 0.0) && mean.iter().any(|&mean| mean < 0.0));
-    let row = |(plain, &mean): (&[f32], &f32)| if mean > 0.0 { plain.to_vec() } else { vec![0.0; 12] };
-    compare(&masked, &plain.chunks(12).zip(&mean).flat_map(row).collect::<Vec<f32>>());
+    let [above, masked, plain, _] = values(d, [&above, &masked, &plain, &y]);
+    assert!(above.iter().any(|&above| above > 0.0) && above.iter().any(|&above| above < 0.0));
+    let row = |(plain, &above): (&[f32], &f32)| if above > 0.0 { plain.to_vec() } else { vec![0.0; 12] };
+    compare(&masked, &plain.chunks(12).zip(&above).flat_map(row).collect::<Vec<f32>>());
 }
 
 #[test]
