@@ -208,7 +208,7 @@ fn cut_one(
         cut.estimate.draw,
         cut.estimate.start
     ));
-    cut.estimate.doubt(arguments.size).iter().for_each(|doubt| progress.line(format!("warning: {doubt}")));
+    progress.warn(cut.estimate.doubt(arguments.size));
     Shards::check_new(&out, &cut, arguments.fresh).map_err(not_cut)?;
     Ok((out, cut))
 }

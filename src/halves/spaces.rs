@@ -51,11 +51,11 @@ impl TestRequest {
         let lists = if features { lists(source)? } else { Vec::new() };
         if !lists.is_empty() {
             let names: Vec<&str> = lists.iter().map(String::as_str).collect();
-            progress.line(format!(
-                "warning: {}: not read, for a list of numbers is no layer: {}",
+            progress.warn([format!(
+                "{}: not read, for a list of numbers is no layer: {}",
                 source.path.display(),
                 first(&names, 5)
-            ));
+            )]);
         }
         let mut layers = Vec::new();
         for part in parts(source, side, &lists)? {
