@@ -145,12 +145,12 @@ impl Assignment {
     }
 
     /// The account without a head that is there in another shape, of other layers, or not at all, if that concerns these
-    /// parameters only, and without another beside it; none if more is wrong.
+    /// parameters only, and without another beside it; none if nothing is wrong, or more is.
     pub fn without(mut self, parameters: &[String]) -> Option<Self> {
         const SHAPE: &str = "another shape, and no layer wanted needs it";
         let wanting = self.misshapen.iter().map(|misshapen| &misshapen.parameter);
         let mut wanting = wanting.chain(self.missing.iter().map(|(parameter, _)| parameter));
-        if !wanting.all(|parameter| parameters.contains(parameter)) || !self.of_another_head {
+        if self.is_complete() || !wanting.all(|parameter| parameters.contains(parameter)) || !self.of_another_head {
             return None;
         }
         self.missing.clear();

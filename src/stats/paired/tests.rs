@@ -157,7 +157,7 @@ fn draws_stop_when_asked_to() {
 #[test]
 #[should_panic(expected = "members of as many influences")]
 fn members_have_as_many_influences() {
-    let members = [2, 3].map(|freedom| (freedom, vec![1.0; freedom]));
+    let members = [3, 4].map(|freedom| (freedom, vec![1.0; freedom]));
     let members = members.each_ref().map(|(freedom, influences)| Member { t: 1.0, freedom: *freedom, influences });
     let _ = family_wise(&members, DRAWS, 1, &go_on);
 }

@@ -338,7 +338,10 @@ fn only_what_was_compared_is_said_to_have_been() {
     });
     says(
         &of_two,
-        &[("as of independent ones: two groups do not tell how they are correlated.", true), ("multivariate t", false)],
+        &[
+            ("as of independent ones: two groups of images do not tell how they are correlated.", true),
+            ("multivariate t", false),
+        ],
     );
     let untested = told(|record, results| {
         new(record, json!({"generalise": "concepts"}));
