@@ -172,8 +172,8 @@ fn matlab_other(dataset: &Dataset) -> Option<&'static str> {
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
     let Lists { texts, unread, arrays } = lists(path, &file)?;
-    let places = texts.iter().map(|(name, _)| place(name, &arrays)).collect::<Vec<_>>();
-    let all: HashSet<&str> = arrays.iter().map(String::as_str).collect();
+    let places = texts.iter().map(|(name, list)| place(name, list.len(), &arrays)).collect::<Vec<_>>();
+    let all: HashSet<&str> = arrays.iter().map(|(name, _)| name.as_str()).collect();
     // Names of the arrays themselves, whose order they state.
     let of_arrays = |list: &[String]| list.len() == all.len() && list.iter().all(|name| all.contains(name.as_str()));
     let mut labels = Arc::new(Labels::default());
@@ -212,11 +212,12 @@ fn groups_of(name: &str) -> impl Iterator<Item = &str> {
     std::iter::once("").chain(name.match_indices('/').map(move |(end, _)| &name[..end]))
 }
 
-/// The nearest group above a list that has arrays, in it or below it: the list is of these.
-fn place<'a>(list: &'a str, arrays: &[String]) -> &'a str {
+/// The nearest group above a list that has arrays with an axis of so many, in it or below it: the list is of these.
+fn place<'a>(list: &'a str, length: usize, arrays: &[(String, Vec<u64>)]) -> &'a str {
+    let fits =
+        |group: &&&str| arrays.iter().any(|(array, shape)| is_in(array, group) && shape.contains(&(length as u64)));
     let above: Vec<&str> = groups_of(list).collect();
-    let has_arrays = |group: &&&str| arrays.iter().any(|array| is_in(array, group));
-    above.iter().rev().find(has_arrays).copied().unwrap_or_default()
+    above.iter().rev().find(fits).copied().unwrap_or_default()
 }
 
 /// Whether a dataset is in a group or below it.
@@ -291,8 +292,8 @@ struct Lists {
     texts: Texts,
     /// The cells of a file of MATLAB's, which may be names and are not read.
     unread: Vec<Unread>,
-    /// The names of its arrays of several axes.
-    arrays: Vec<String>,
+    /// Its arrays of several axes, with their shapes.
+    arrays: Vec<(String, Vec<u64>)>,
 }
 
 fn lists(path: &Path, file: &Hdf5File) -> Result<Lists, ArrayError> {
@@ -301,7 +302,8 @@ fn lists(path: &Path, file: &Hdf5File) -> Result<Lists, ArrayError> {
         let length = list_length(dataset.shape().iter().copied());
         let name = name.to_string();
         let Some(length) = length else {
-            arrays.extend(value(dataset).filter(|_| dataset.shape().len() > 1).map(|_| name));
+            let shape = dataset.shape().to_vec();
+            arrays.extend(value(dataset).filter(|_| shape.len() > 1).map(|_| (name, shape)));
             return Ok(());
         };
         if matches!(dataset.dtype(), Datatype::String { .. } | Datatype::VarLen { .. }) {

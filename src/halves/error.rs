@@ -8,6 +8,7 @@ use crate::config::OptionError;
 use crate::device::DeviceError;
 use crate::error::{Error, FileError};
 use crate::features::FeaturesError;
+use crate::files;
 use crate::matrices::MatrixError;
 use crate::plan::GivenError;
 use crate::results::{ClaimError, Clash, ResultsDir};
@@ -238,7 +239,11 @@ pub enum HalvesError {
     /// A file that names nothing beside others in several orders.
     #[error(
         "{}: names no concepts, and {} and {} have theirs in different orders: add --concepts FILE with the names in this \
-         file's order, a line each", path.display(), first.display(), other.display()
+         file's order, a line each{}", path.display(), first.display(), other.display(),
+        match files::ending(path).as_str() {
+            "h5" | "hdf5" => "; a list of names in a group of other arrays is not this one's: move it to the top of the file",
+            _ => "",
+        }
     )]
     Unnamed {
         /// The file.

@@ -72,9 +72,6 @@ use super::{Interrupted, LEVEL, Progress, report};
 /// Keeps the draws' random numbers apart from others under the same seed.
 const STREAM: u64 = 0x7061_6972_6564_5f74;
 
-/// So many influences are those of two groups.
-const PAIR: usize = 2;
-
 /// So many influences are few enough to be drawn one by one.
 const FEW: usize = 256;
 
@@ -133,7 +130,7 @@ pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress
     if family.is_empty() {
         return Ok(Vec::new());
     }
-    if family[0].influences.len() == PAIR {
+    if are_of_two(family) {
         report(progress, draws)?;
         let compared = own_ones(family);
         return Ok(family.iter().map(|member| any_of(compared, of_two(member.t))).collect());
@@ -172,11 +169,9 @@ pub fn differences(
         return Ok(all);
     }
     let members: Vec<Member> = family.iter().map(|(_, spread)| Member::from(*spread)).collect();
-    if members[0].influences.len() == PAIR {
+    if are_of_two(&members) {
         report(progress, draws)?;
-        let is_own = |n: &usize| looked_at[..*n].iter().all(|before| !are_one(before, &looked_at[*n]));
-        let looked_at = (0..looked_at.len()).filter(is_own).count();
-        let compared = own_ones(&members).max(looked_at * looked_at.saturating_sub(1) / 2);
+        let compared = own_ones(&members).max(looked_at.len() * looked_at.len().saturating_sub(1) / 2);
         for ((place, spread), member) in family.into_iter().zip(&members) {
             let p = of_two(member.t);
             all[place] = tested(spread, (LEVEL * FRAC_PI_2).tan(), [p, any_of(compared, p)]);
@@ -207,6 +202,11 @@ fn tested(spread: &Spread, quantile: f64, [p_value, p_fwer]: [f64; 2]) -> Differ
     Difference { observed, interval, p_value, p_fwer }
 }
 
+/// Whether members are of two groups, whose influences all lie along one line.
+fn are_of_two(members: &[Member]) -> bool {
+    members.iter().all(|member| member.freedom == 1)
+}
+
 /// Two-sided p of Student's t with one degree of freedom.
 fn of_two(t: f64) -> f64 {
     FRAC_2_PI * t.recip().atan()
@@ -229,18 +229,13 @@ fn every_two(of: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let mut differences = Vec::new();
     for (n, a) in of.iter().enumerate() {
         for b in &of[..n] {
-            if !are_one(a, b) {
-                differences.push(a.iter().zip(b).map(|(a, b)| a - b).collect());
+            let difference: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+            if dot(&difference, &difference) > LEFT * LEFT * dot(a, a).max(dot(b, b)) {
+                differences.push(difference);
             }
         }
     }
     differences
-}
-
-/// Whether influences are the same to rounding.
-fn are_one(a: &[f64], b: &[f64]) -> bool {
-    let apart: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
-    apart <= LEFT * LEFT * dot(a, a).max(dot(b, b))
 }
 
 /// As many influences of each.

@@ -42,7 +42,7 @@ pub fn dropout(node: &Node) -> Result<Lowered, Refusal> {
     let ratio = node.number(1).unwrap_or(f64::from(node.float("ratio", 0.5)));
     if trains && ratio != 0.0 {
         return Err("in training mode, in which it drops values by chance; export the model in evaluation mode \
-                    (model.eval())"
+                    (model.eval(), training=TrainingMode.EVAL, F.dropout(x, training=self.training))"
             .into());
     }
     identity(node)

@@ -140,7 +140,7 @@ impl Wiring {
              PyTorch (KERAS_BACKEND=torch)"
         } else if any(|name| !name.contains("::")) {
             "; layers before them can be had: cut the file behind the last that you want (onnx.utils.extract_model(\"model.onnx\", \
-             \"part.onnx\", [INPUT], [VALUE]))"
+             \"part.onnx\", [INPUT], [VALUE], check_model=False))"
         } else {
             ""
         };

@@ -102,14 +102,16 @@ fn inference(of: &Comparison) -> String {
         counted(record.resamples, "draw"),
         record.seed
     );
-    let of_two = format!(
-        "Of two {groups} it was held against Student\u{2019}s t with one degree of freedom, two-sided, and family-wise p-values are \
-         1 − (1 − p)^m of the m comparisons of a family, as of independent ones: two {groups} do not tell how they are correlated."
+    let alone = format!(
+        "held against Student\u{2019}s t with one degree of freedom, two-sided, and family-wise p-values are 1 − (1 − p)^m of the m \
+         comparisons of a family, as of independent ones: two {groups} do not tell how they are correlated."
     );
     let is_of_two = |curve: &Overlay| curve.rows.iter().all(|row| row.groups == FEWEST_GROUPS);
     let held = match record.generalise {
-        Generalise::Groups if of.curves.iter().all(is_of_two) => of_two,
-        Generalise::Groups if of.curves.iter().any(is_of_two) => format!("{in_draws} {of_two}"),
+        Generalise::Groups if of.curves.iter().all(is_of_two) => format!("Of two {groups} it was {alone}"),
+        Generalise::Groups | Generalise::Both if of.curves.iter().any(is_of_two) => {
+            format!("{in_draws} Families of one degree of freedom each, as of two {groups}, were {alone}")
+        }
         _ => in_draws,
     };
     format!(
