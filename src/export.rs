@@ -76,7 +76,7 @@ pub fn rdms(directory: &Path, out: &Path, progress: &Progress) -> Result<(), Err
         return Err(Error::input(ExportError::Foreign(out.into())));
     }
     let results = ResultsDir::new(directory);
-    let altered = RunRecord::read(&results).ok().flatten().and_then(|record| record.altered(&results));
+    let altered = RunRecord::read(&results).map_err(Error::input)?.and_then(|record| record.altered(&results));
     progress.warn(altered);
     let label = |of: fn(&Matrix) -> &String| matrices.iter().map(|matrix| of(matrix).clone()).collect();
     let file = RsmsOut {

@@ -19,7 +19,9 @@ pub fn folded(
     bias: Option<&Constant>,
     then: &Then,
 ) -> Result<(TensorData, TensorData), WeightsError> {
-    let bias = bias.map(read).transpose()?.unwrap_or_else(|| vec![0.0; outputs]);
+    // A mask hides outputs from the softmax behind them.
+    let added = |constant: &Constant| numbers(constant, |value| value.is_finite() || value == f32::NEG_INFINITY);
+    let bias = bias.map(added).transpose()?.unwrap_or_else(|| vec![0.0; outputs]);
     let mut biases: Vec<f64> = bias.into_iter().cycle().take(outputs).map(f64::from).collect();
     let mut scales: Option<Vec<f64>> = None;
     let times = |by: &[f64], biases: &mut [f64], scales: &mut Option<Vec<f64>>| {
@@ -29,8 +31,6 @@ pub fn folded(
     };
     let plus = |all: &[f64], biases: &mut [f64]| biases.iter_mut().zip(all).for_each(|(bias, by)| *bias += by);
     let each = |values: Vec<f32>| -> Vec<f64> { values.into_iter().map(f64::from).cycle().take(outputs).collect() };
-    // A mask hides outputs from the softmax behind them.
-    let added = |constant: &Constant| numbers(constant, |value| value.is_finite() || value == f32::NEG_INFINITY);
     biases.iter_mut().for_each(|bias| *bias *= then.bias_factor);
     if then.factor != 1.0 {
         scales = Some(vec![then.factor; outputs]);

@@ -320,9 +320,12 @@ fn outputs_of_a_dense_layer_may_be_hidden_from_a_softmax() {
     let y = d.node("MatMul", &[&x, &weights]);
     let y = d.node("Add", &[&y, &mask]);
     let y = d.node("Softmax", &[&y]);
-    // So that both come out.
-    let all = d.set("Concat", &[&plain, &y], &[("axis", &[1])]);
-    let [plain, y, _] = values(d, [&plain, &y, &all]);
+    let of_gemm = d.node("Gemm", &[&x, &weights, &mask]);
+    let of_gemm = d.node("Softmax", &[&of_gemm]);
+    // So that all come out.
+    let all = d.set("Concat", &[&plain, &y, &of_gemm], &[("axis", &[1])]);
+    let [plain, y, of_gemm, _] = values(d, [&plain, &y, &of_gemm, &all]);
+    compare(&of_gemm, &y);
     let expected = plain.chunks(5).flat_map(|row| {
         let powers = [row[0].exp(), 0.0, (row[2] + 0.5).exp(), row[3].exp(), 0.0];
         powers.map(|power| power / powers.iter().sum::<f32>())
