@@ -212,10 +212,10 @@ fn groups_of(name: &str) -> impl Iterator<Item = &str> {
     std::iter::once("").chain(name.match_indices('/').map(move |(end, _)| &name[..end]))
 }
 
-/// The nearest group above a list that has arrays with an axis of so many, in it or below it: the list is of these.
+/// The nearest group above a list that has arrays of so many rows, in it or below it: the list is of these.
 fn place<'a>(list: &'a str, length: usize, arrays: &[(String, Vec<u64>)]) -> &'a str {
     let fits =
-        |group: &&&str| arrays.iter().any(|(array, shape)| is_in(array, group) && shape.contains(&(length as u64)));
+        |group: &&&str| arrays.iter().any(|(array, rows)| is_in(array, group) && rows.contains(&(length as u64)));
     let above: Vec<&str> = groups_of(list).collect();
     above.iter().rev().find(fits).copied().unwrap_or_default()
 }
@@ -292,7 +292,7 @@ struct Lists {
     texts: Texts,
     /// The cells of a file of MATLAB's, which may be names and are not read.
     unread: Vec<Unread>,
-    /// Its arrays of several axes, with their shapes.
+    /// Its arrays of several axes, with how long those are that rows may be along.
     arrays: Vec<(String, Vec<u64>)>,
 }
 
@@ -302,8 +302,10 @@ fn lists(path: &Path, file: &Hdf5File) -> Result<Lists, ArrayError> {
         let length = list_length(dataset.shape().iter().copied());
         let name = name.to_string();
         let Some(length) = length else {
-            let shape = dataset.shape().to_vec();
-            arrays.extend(value(dataset).filter(|_| shape.len() > 1).map(|_| (name, shape)));
+            // Units are along the last; MATLAB turns axes round.
+            let units = usize::from(matlab_class(dataset).is_none());
+            let rows = dataset.shape().iter().copied().take(dataset.shape().len().saturating_sub(units)).collect();
+            arrays.extend(value(dataset).filter(|_| dataset.shape().len() > 1).map(|_| (name, rows)));
             return Ok(());
         };
         if matches!(dataset.dtype(), Datatype::String { .. } | Datatype::VarLen { .. }) {

@@ -159,13 +159,20 @@ impl Sweep {
         })
     }
 
-    /// Networks that are the same but for their labels, if any: random weights too, which one seed decides.
+    /// Networks that are the same but for their labels, at layers of both, if any: random weights too, which one seed decides.
     pub fn doubt_of_copies(&self) -> Option<String> {
-        let unnamed = |member: &Member| NetworkConfig { label: None, ..member.config.network.clone() };
-        let networks: Vec<NetworkConfig> = self.members.iter().map(unnamed).collect();
-        let mut copies = (0..networks.len()).filter_map(|n| {
-            let first = networks[..n].iter().position(|other| *other == networks[n])?;
-            Some((&self.members[first].label, &self.members[n]))
+        let unnamed = |member: &Member| NetworkConfig { label: None, layers: None, ..member.config.network.clone() };
+        let layers = |member: &Member| member.config.network.layers.clone();
+        let repeats = |one: &Member, other: &Member| {
+            let share = match [one, other].map(layers) {
+                [Some(one), Some(other)] => one.iter().any(|layer| other.contains(layer)),
+                _ => true,
+            };
+            share && unnamed(one) == unnamed(other)
+        };
+        let mut copies = self.members.iter().enumerate().filter_map(|(n, copy)| {
+            let first = self.members[..n].iter().find(|first| repeats(first, copy))?;
+            Some((&first.label, copy))
         });
         let (first, Member { label, config }) = copies.next()?;
         let remedy = match config.network.random {
@@ -177,7 +184,7 @@ impl Sweep {
         let more = copies.count();
         let more = if more > 0 { format!("; {more} more are copies too") } else { String::new() };
         Some(format!(
-            "[[network]] {label:?}: the same network and weights as {first:?}, whose results it repeats; {remedy}{more}"
+            "[[network]] {label:?}: the same network and weights as {first:?}, whose results it repeats at layers of both; {remedy}{more}"
         ))
     }
 
@@ -319,9 +326,12 @@ mod tests {
     fn a_network_that_stands_twice_is_told() {
         assert_eq!(sweep(TWO, &[]).doubt_of_copies(), None);
         let twice = TWO.replace("weights = \"v.pth\"", "random = true");
-        assert_eq!(sweep(&twice, &["network.0.layers=[\"fc1\"]"]).doubt_of_copies(), None);
-        let said = sweep(&twice, &[]).doubt_of_copies().unwrap();
-        let begin = "[[network]] \"VGG16, trained\": the same network and weights as \"vgg16\", whose results it repeats; the seed";
+        let layers =
+            |second: &str| [r#"network.0.layers=["fc1"]"#.to_string(), format!("network.1.layers=[{second:?}]")];
+        let with = |second: &str| sweep(&twice, &layers(second).each_ref().map(String::as_str)).doubt_of_copies();
+        assert!(with("fc2").is_none() && with("fc1").is_some());
+        let said = sweep(&twice, &["network.0.layers=[\"fc1\"]"]).doubt_of_copies().unwrap();
+        let begin = "[[network]] \"VGG16, trained\": the same network and weights as \"vgg16\", whose results it repeats at layers of both; the seed";
         assert!(said.starts_with(begin), "{said}");
         let of_files = TWO.replace("random = true", "weights = \"v.pth\"");
         assert!(sweep(&of_files, &[]).doubt_of_copies().unwrap().ends_with("; name another file, or leave it out"));

@@ -163,7 +163,12 @@ fn families(found: &[Found], draws: u64, seed: u64, progress: &Progress) -> Resu
             influences: &found[n].influences,
         };
         let members: Vec<Member> = tested.iter().map(member).collect();
-        let p = paired::family_wise(&members, draws, seed, progress)?;
+        let own: Vec<f64> = tested.iter().filter_map(|&n| found[n].estimate.p_value).collect();
+        // One degree of freedom is that of two groups.
+        let p = match tested.iter().all(|&n| found[n].estimate.freedom == 1.0) {
+            true => paired::family_wise_of_two(&own, draws, progress)?,
+            false => paired::family_wise(&members, draws, seed, progress)?,
+        };
         // Its own p is of no draws.
         tested.iter().zip(p).for_each(|(&n, p)| all[n] = found[n].estimate.p_value.map(|own| own.max(p)));
     }

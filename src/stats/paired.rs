@@ -130,11 +130,6 @@ pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress
     if family.is_empty() {
         return Ok(Vec::new());
     }
-    if are_of_two(family) {
-        report(progress, draws)?;
-        let compared = own_ones(family);
-        return Ok(family.iter().map(|member| any_of(compared, of_two(member.t))).collect());
-    }
     let mut directions = directions(family.iter().map(|member| member.influences));
     if directions[0].len() > FEW.max(family.len()) {
         directions = in_their_span(directions);
@@ -143,6 +138,15 @@ pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress
     let (_, largest) = drawn((&directions, &freedom), 0, draws, seed, progress)?;
     let reached = |member: &Member| largest.iter().filter(|&&largest| largest >= member.t).count();
     Ok(family.iter().map(|member| (1 + reached(member)) as f64 / (1 + draws) as f64).collect())
+}
+
+/// The family-wise p-values of members of two groups, by their own: `progress` is told the draws that are not needed.
+///
+/// # Errors
+/// [`Interrupted`] if `progress` asks to stop.
+pub fn family_wise_of_two(own: &[f64], draws: u64, progress: &Progress) -> Result<Vec<f64>, Interrupted> {
+    report(progress, draws)?;
+    Ok(own.iter().map(|&p| any_of(own.len(), p)).collect())
 }
 
 /// Tests each difference of a family by `draws` draws; `looked_at` are the influences of values any
@@ -169,9 +173,10 @@ pub fn differences(
         return Ok(all);
     }
     let members: Vec<Member> = family.iter().map(|(_, spread)| Member::from(*spread)).collect();
-    if are_of_two(&members) {
+    // Of two groups.
+    if members.iter().all(|member| member.freedom == 1) {
         report(progress, draws)?;
-        let compared = own_ones(&members).max(looked_at.len() * looked_at.len().saturating_sub(1) / 2);
+        let compared = members.len().max(looked_at.len() * looked_at.len().saturating_sub(1) / 2);
         for ((place, spread), member) in family.into_iter().zip(&members) {
             let p = of_two(member.t);
             all[place] = tested(spread, (LEVEL * FRAC_PI_2).tan(), [p, any_of(compared, p)]);
@@ -202,11 +207,6 @@ fn tested(spread: &Spread, quantile: f64, [p_value, p_fwer]: [f64; 2]) -> Differ
     Difference { observed, interval, p_value, p_fwer }
 }
 
-/// Whether members are of two groups, whose influences all lie along one line.
-fn are_of_two(members: &[Member]) -> bool {
-    members.iter().all(|member| member.freedom == 1)
-}
-
 /// Two-sided p of Student's t with one degree of freedom.
 fn of_two(t: f64) -> f64 {
     FRAC_2_PI * t.recip().atan()
@@ -215,13 +215,6 @@ fn of_two(t: f64) -> f64 {
 /// The p of any of so many independent comparisons.
 fn any_of(compared: usize, p: f64) -> f64 {
     p.max(-(compared as f64 * (-p).ln_1p()).exp_m1())
-}
-
-/// How many members are no copy of one before them.
-fn own_ones(members: &[Member]) -> usize {
-    let is_copy = |one: &Member, other: &Member| one.t == other.t && one.influences == other.influences;
-    let is_own = |n: &usize| members[..*n].iter().all(|before| !is_copy(before, &members[*n]));
-    (0..members.len()).filter(is_own).count()
 }
 
 /// The differences of every two influences, but for those of two that are one to rounding.

@@ -33,10 +33,10 @@ pub struct Assignment {
 /// Why tensors of a head are left out that is not the network's.
 const OTHER_HEAD: &str = "of another head, which no layer wanted needs";
 /// What words in names of heads' modules begin or end with. A name that has none of them may be of anything before the head.
-const HEADS: [&str; 29] = [
-    "head", "fc", "class", "clf", "cls", "lin", "dense", "mlp", "proj", "pred", "proto", "logit", "softmax", "score",
-    "task", "regress", "pooler", "out", "last", "final", "top", "neck", "probe", "margin", "product", "aux", "loss",
-    "hash", "arc",
+const HEADS: [&str; 30] = [
+    "head", "fc", "fully", "class", "clf", "cls", "lin", "dense", "mlp", "proj", "pred", "proto", "logit", "softmax",
+    "score", "task", "regress", "pooler", "out", "last", "final", "top", "neck", "probe", "margin", "product", "aux",
+    "loss", "hash", "arc",
 ];
 /// What is in names of modules that change what the layers before the head give, whatever else they are called.
 const ADAPTERS: [&str; 11] =

@@ -132,7 +132,7 @@ impl Settings<'_> {
             return String::new();
         }
         let family = "all layers and word models of one measure and kind of comparison";
-        let of_two = rows.iter().filter(|row| row.p_fwer.is_some()).all(|row| row.freedom < 2.0);
+        let of_two = rows.iter().filter(|row| row.p_fwer.is_some()).all(|row| row.freedom == 1.0);
         let corrected = if of_two {
             format!(
                 "1 − (1 − p)^m of the m comparisons over {family}, as of independent ones: two {} do not tell how they are correlated",
