@@ -17,7 +17,7 @@ pub use similarity::{SimilarityRequest, similarity};
 pub use testing::Test;
 
 use crate::names::{self, are_places, read_lines};
-use crate::results::{Named, first_clash, first_matrix_clash};
+use crate::results::{Named, first_clash};
 
 /// Refuses to take a file that names no concepts in the order of one with names that are places in another.
 fn check_places(path: &Path, lists: &[Vec<String>], unnamed: &Path) -> Result<(), HalvesError> {
@@ -32,8 +32,7 @@ fn check_clashes<'a>(
     images: impl IntoIterator<Item = &'a str>,
     figures: bool,
 ) -> Result<(), HalvesError> {
-    let clash = if figures { first_clash(words, images) } else { first_matrix_clash(words, images) };
-    let Some((of, name, clash)) = clash else { return Ok(()) };
+    let Some((of, name, clash)) = first_clash(words, images, figures) else { return Ok(()) };
     let side = match of {
         Named::Words => "words",
         Named::Layer => "images",

@@ -186,7 +186,7 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
         let found = format!("{:?} ({} bytes)", words.name, words.name.len());
         return Err(PlanError::value("words.name", NAME, found));
     }
-    if let Some((_, name, clash)) = first_clash(config.words.iter().map(|words| words.name.as_str()), []) {
+    if let Some((_, name, clash)) = first_clash(config.words.iter().map(|words| words.name.as_str()), [], true) {
         return Err(PlanError::SameName(name.to_string(), clash));
     }
     if config.spelling.case.is_empty() {
@@ -221,7 +221,7 @@ fn check_names(config: &Config, model: &Model) -> Result<(), PlanError> {
         return Err(PlanError::value("network.layers", expected, format!("{layer:?}")));
     }
     let words = config.words.iter().map(|words| words.name.as_str());
-    match first_clash(words, iter::once(PIXELS).chain(layers())) {
+    match first_clash(words, iter::once(PIXELS).chain(layers()), true) {
         Some((_, layer, clash)) => Err(PlanError::SameLayer(layer.to_string(), clash)),
         None => Ok(()),
     }

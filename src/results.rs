@@ -15,9 +15,7 @@ mod table;
 pub(crate) use claim::remove_files;
 pub use claim::{COMPARE, Claim, ClaimError, SWEEP};
 pub(crate) use directory::DRAWS;
-pub use directory::{
-    CONCEPTS, Clash, Named, ResultsDir, figure_name, first_clash, first_matrix_clash, is_scales, scales_of,
-};
+pub use directory::{CONCEPTS, Clash, Named, ResultsDir, figure_name, first_clash, is_scales, scales_of};
 pub(crate) use ledger::figure_files;
 pub use ledger::{Ledger, altered};
 pub(crate) use networks::{COMPARE_FIGURES, networks_figure};

@@ -48,7 +48,7 @@ impl TestRequest {
         if let Some(left) = left_out(&source.path) {
             progress.warn([format!("{}: not read, for a layer is an array: {left}", source.path.display())]);
         }
-        let lists = if features { lists(source)? } else { Vec::new() };
+        let (parts, lists) = parts(source, side, features)?;
         if !lists.is_empty() {
             let names: Vec<&str> = lists.iter().map(String::as_str).collect();
             progress.warn([format!(
@@ -58,7 +58,7 @@ impl TestRequest {
             )]);
         }
         let mut layers = Vec::new();
-        for part in parts(source, side, &lists)? {
+        for part in parts {
             if features {
                 layers.push(self.of_features(&part, side, progress)?);
             } else {
@@ -154,19 +154,8 @@ fn is_results(path: &Path) -> bool {
     results.matrices().is_dir() && results.record().is_file()
 }
 
-/// The lists of numbers beside arrays of features, such as labels.
-fn lists(source: &Source) -> Result<Vec<String>, HalvesError> {
-    let is_archive = ARCHIVES.contains(&files::ending(&source.path).as_str()) && !source.path.is_dir();
-    if source.array.is_some() || !is_archive {
-        return Ok(Vec::new());
-    }
-    let lists = arrays::lists_of_numbers(&source.path).map_err(MatrixError::from)?;
-    let arrays = arrays::names_but_texts(&source.path).map_err(MatrixError::from)?;
-    Ok(if arrays.len() > lists.len() { lists } else { Vec::new() })
-}
-
-/// Where each layer of a source is; the arrays of the file called as `others` are none.
-fn parts(source: &Source, side: Side, others: &[String]) -> Result<Vec<Source>, HalvesError> {
+/// Where each layer of a source is, and the lists of numbers beside them if they are features, such as labels, which are none.
+fn parts(source: &Source, side: Side, features: bool) -> Result<(Vec<Source>, Vec<String>), HalvesError> {
     let path = source.path.as_path();
     let layer =
         |name: String, path: &Path, array: Option<String>| Source { name, path: path.into(), array, given: None };
@@ -182,7 +171,7 @@ fn parts(source: &Source, side: Side, others: &[String]) -> Result<Vec<Source>, 
             Some(name) if found.is_empty() => {
                 Err(MatrixError::from(ArrayError::NoName { path: path.into(), name: name.clone(), names }).into())
             }
-            _ => Ok(found),
+            _ => Ok((found, Vec::new())),
         };
     }
     if path.is_dir() {
@@ -190,31 +179,36 @@ fn parts(source: &Source, side: Side, others: &[String]) -> Result<Vec<Source>, 
         if files.is_empty() {
             return Err(MatrixError::NoFiles(path.into()).into());
         }
-        return Ok(files.iter().map(|file| layer(files::stem(file), file, source.array.clone())).collect());
+        let layers = files.iter().map(|file| layer(files::stem(file), file, source.array.clone()));
+        return Ok((layers.collect(), Vec::new()));
     }
     let ending = files::ending(path);
     if source.array.is_some() || !ARCHIVES.contains(&ending.as_str()) {
-        return Ok(vec![source.clone()]);
+        return Ok((vec![source.clone()], Vec::new()));
     }
     // Lists of names among the arrays are no layers, and may say their order.
     let mut names = arrays::names_but_texts(path).map_err(MatrixError::from)?;
-    names.retain(|name| !others.contains(name));
-    if let ([only], false) = (&names[..], others.is_empty()) {
-        return Ok(vec![Source { array: Some(only.clone()), ..source.clone() }]);
+    let mut lists = if features { arrays::lists_of_numbers(path).map_err(MatrixError::from)? } else { Vec::new() };
+    if lists.len() >= names.len() {
+        lists.clear();
+    }
+    names.retain(|name| !lists.contains(name));
+    if let ([only], false) = (&names[..], lists.is_empty()) {
+        return Ok((vec![Source { array: Some(only.clone()), ..source.clone() }], lists));
     }
     let texts = match ending.as_str() {
         "h5" | "hdf5" => arrays::texts(path).map_err(MatrixError::from)?,
         _ => Vec::new(),
     };
     if names.len() < 2 || names.iter().any(|name| name == DISSIMILARITIES) {
-        return Ok(vec![source.clone()]);
+        return Ok((vec![source.clone()], lists));
     }
     let of_names = |list: &&Vec<String>| list.len() == names.len() && names.iter().all(|name| list.contains(name));
     match texts.iter().map(|(_, list)| list).find(of_names) {
         Some(stated) => names = stated.clone(),
         None => names = matrices::sorted(names, String::clone),
     }
-    Ok(names.into_iter().map(|name| layer(name.clone(), path, Some(name))).collect())
+    Ok((names.into_iter().map(|name| layer(name.clone(), path, Some(name))).collect(), lists))
 }
 
 /// The scales that a run left beside a layer's matrices; none where there are none.
@@ -246,7 +240,7 @@ mod tests {
         write_table::<crate::results::LayersRow>(path, &[]).unwrap();
         for array in [None, Some("conv1".to_string())] {
             let source = Source { name: "run".into(), path: path.into(), array, given: None };
-            let error = parts(&source, Side::Images, &[]).unwrap_err().to_string();
+            let error = parts(&source, Side::Images, true).unwrap_err().to_string();
             assert!(
                 error.ends_with("layers.csv: no rows, expected a row for each layer of the run; run it again"),
                 "{error}"
@@ -266,9 +260,8 @@ mod tests {
             let file = file.dataset(labels()).dataset(weights()).into_plan().unwrap();
             std::fs::write(&path, file.encode(WriteOptions::default()).unwrap()).unwrap();
             let source = Source { name: "x".into(), path, array: None, given: None };
-            let found = lists(&source).unwrap();
+            let (parts, found) = parts(&source, Side::Images, true).unwrap();
             assert_eq!(found, ["labels", "weights"]);
-            let parts = parts(&source, Side::Images, &found).unwrap();
             parts.into_iter().map(|layer| (layer.name, layer.array)).collect()
         };
         let called = |name: &str, array: &str| (name.to_string(), Some(array.to_string()));

@@ -216,23 +216,8 @@ pub enum Clash {
 }
 
 /// The first name with a file that is another one's, or semgpu's own, on some file system: those of Windows and macOS do not
-/// tell capitals.
+/// tell capitals. With `figures` words have files among these too, as the layers of a word space have not.
 pub fn first_clash<'a>(
-    words: impl IntoIterator<Item = &'a str>,
-    layers: impl IntoIterator<Item = &'a str>,
-) -> Option<(Named, &'a str, Clash)> {
-    clash(words, layers, true)
-}
-
-/// As [`first_clash`], of matrices alone: the layers of a word space have no figures of their own.
-pub fn first_matrix_clash<'a>(
-    words: impl IntoIterator<Item = &'a str>,
-    layers: impl IntoIterator<Item = &'a str>,
-) -> Option<(Named, &'a str, Clash)> {
-    clash(words, layers, false)
-}
-
-fn clash<'a>(
     words: impl IntoIterator<Item = &'a str>,
     layers: impl IntoIterator<Item = &'a str>,
     figures: bool,
@@ -314,7 +299,7 @@ mod tests {
 
     #[test]
     fn names_that_make_one_file_are_told() {
-        assert_eq!(first_clash(["A", "x"], ["A", "x", "conv1", "conv 1"]), None);
+        assert_eq!(first_clash(["A", "x"], ["A", "x", "conv1", "conv 1"], true), None);
         let matrix = |other: &str| Clash::Matrix(other.to_string());
         for (layer, clash) in [
             ("words.A", Clash::Words),
@@ -326,19 +311,19 @@ mod tests {
             ("scales.x", matrix("x")),
             ("conv/1", matrix("conv:1")),
         ] {
-            let found = first_clash(["A"], ["x", "conv:1", layer]);
+            let found = first_clash(["A"], ["x", "conv:1", layer], true);
             assert_eq!(found, Some((Named::Layer, layer, clash)), "{layer}");
         }
-        assert_eq!(first_clash([], ["scales.x", "x"]), Some((Named::Layer, "x", matrix("scales.x"))));
+        assert_eq!(first_clash([], ["scales.x", "x"], true), Some((Named::Layer, "x", matrix("scales.x"))));
         let figure = Clash::Figure("A B".to_string());
         let all = [("A B", Clash::Twice), ("a b", matrix("A B")), ("A_B", figure), ("scales.A B", matrix("A B"))];
         for (words, clash) in all {
-            assert_eq!(first_clash(["A B", words], ["x"]), Some((Named::Words, words, clash)), "{words}");
+            assert_eq!(first_clash(["A B", words], ["x"], true), Some((Named::Words, words, clash)), "{words}");
         }
-        assert_eq!(first_matrix_clash(["A \u{5de6}", "A \u{53f3}"], ["x"]), None);
-        assert_eq!(first_matrix_clash(["A B", "a b"], ["x"]), Some((Named::Words, "a b", matrix("A B"))));
+        assert_eq!(first_clash(["A \u{5de6}", "A \u{53f3}"], ["x"], false), None);
+        assert_eq!(first_clash(["A B", "a b"], ["x"], false), Some((Named::Words, "a b", matrix("A B"))));
         // One letter, composed and not: macOS does not tell them.
-        let composed = first_clash([], ["\u{e9}", "e\u{301}"]);
+        let composed = first_clash([], ["\u{e9}", "e\u{301}"], true);
         assert_eq!(composed, Some((Named::Layer, "e\u{301}", matrix("\u{e9}"))));
     }
 
@@ -357,9 +342,9 @@ mod tests {
         for file in files.iter().map(|file| file.file_name().unwrap()) {
             assert!(file.len() <= 220, "{file:?}");
         }
-        assert_eq!(first_clash([long.as_str(), &other], [long.as_str(), &other]), None);
+        assert_eq!(first_clash([long.as_str(), &other], [long.as_str(), &other], true), None);
         assert_eq!(
-            first_clash([], [other.as_str(), &long, &other]),
+            first_clash([], [other.as_str(), &long, &other], true),
             Some((Named::Layer, other.as_str(), Clash::Twice))
         );
         // Windows opens a device whatever ending is behind its name.
@@ -370,7 +355,7 @@ mod tests {
             assert_eq!(figure_name(name), part);
         }
         let clash = Clash::Matrix("aux".to_string());
-        assert_eq!(first_clash([], ["aux", "_aux"]), Some((Named::Layer, "_aux", clash)));
+        assert_eq!(first_clash([], ["aux", "_aux"], true), Some((Named::Layer, "_aux", clash)));
         assert_eq!(["net.", "..", "a.b"].map(figure_name), ["net._", ".._", "a.b"]);
         let short = "x".repeat(200);
         assert_eq!(directory.layer_rsm(&short), directory.matrices().join(format!("{short}.npy")));

@@ -354,6 +354,7 @@ fn large_weights_in_eight_bits_are_scaled_though_they_were_moved() {
 
 mod choice;
 mod maps;
+mod masks;
 mod refused;
 mod values;
 

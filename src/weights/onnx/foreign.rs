@@ -24,8 +24,8 @@ pub fn told(path: &Path, bytes: &[u8]) -> Option<String> {
         return convert("a model of TensorFlow Lite", format!("--tflite {file}"));
     }
     if bytes.starts_with(SAVED_MODEL) {
-        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-        return convert("a SavedModel of TensorFlow", format!("--saved-model {}", shell(&folder.to_string_lossy())));
+        let folder = files::folder(path).to_string_lossy();
+        return convert("a SavedModel of TensorFlow", format!("--saved-model {}", shell(&folder)));
     }
     if files::ending(path) == "pb" && bytes.first() == Some(&NODE) {
         let what = format!("--graphdef {file} --inputs INPUT:0 --outputs OUTPUT:0");
